@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/command.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+
+#define BIT(option) (1u << (option))
+#define NAME_SIZE 64
+#define SHOWN_SIZE 64
+
+const struct option_row option_rows[OPTIONS] = {
+	[OPTION_CONFIG] =
+		{
+			.name = "config",
+			.everywhere = true,
+			.argument = "FILE",
+			.environment = "COLLECTIVE_CONFIG",
+			.fallback = "/etc/collective/collective.yaml",
+			.help = "configuration file",
+		},
+	[OPTION_STATE] =
+		{
+			.name = "state",
+			.everywhere = true,
+			.argument = "DIR",
+			.environment = "COLLECTIVE_STATE",
+			.fallback = "/var/lib/collective",
+			.help = "directory of keys and state",
+		},
+	[OPTION_RUN] =
+		{
+			.name = "run",
+			.everywhere = true,
+			.argument = "DIR",
+			.environment = "COLLECTIVE_RUN",
+			.fallback = "/run/collective",
+			.help = "directory of the running agent's socket",
+		},
+	[OPTION_JSON] =
+		{
+			.name = "json",
+			.help = "answer in JSON, for scripts",
+		},
+	[OPTION_PASSPHRASE_FILE] =
+		{
+			.name = "passphrase-file",
+			.argument = "FILE",
+			.help = "take the passphrase from the first line of a file",
+		},
+	[OPTION_HELP] =
+		{
+			.name = "help",
+			.letter = 'h',
+			.everywhere = true,
+			.help = "explain, and do nothing",
+		},
+	[OPTION_VERSION] =
+		{
+			.name = "version",
+			.letter = 'V',
+			.everywhere = true,
+			.help = "print the version, and do nothing",
+		},
+};
+
+const struct command commands[] = {
+	{
+		.name = "config check",
+		.arguments = "[FILE]",
+		.summary = "check a configuration file and name everything that is wrong",
+		.help = "Without FILE the one named by --config is checked. \"-\" is standard "
+			"input.\n"
+			"Each problem is said with its line and column. Where this site already\n"
+			"belongs to a collective, its networks are checked against that one's too.",
+		.most = 1,
+		.options = BIT(OPTION_JSON),
+		.run = command_config_check,
+	},
+	{
+		.name = "config example",
+		.arguments = "",
+		.summary = "print a configuration file in which every key is explained",
+		.help = "",
+		.run = command_config_example,
+	},
+	{
+		.name = "config keys",
+		.arguments = "[KEY]",
+		.summary = "list the configuration keys, or explain one",
+		.help = "",
+		.most = 1,
+		.options = BIT(OPTION_JSON),
+		.run = command_config_keys,
+	},
+	{
+		.name = "backup",
+		.arguments = "FILE",
+		.summary = "save this site's keys and state in one sealed file",
+		.help = "The file is sealed by a passphrase, which is asked for at the terminal, "
+			"or\n"
+			"read from the first line of standard input where that is no terminal. A\n"
+			"file that is there already is not touched. Who has the file and the\n"
+			"passphrase can act as this site.",
+		.least = 1,
+		.most = 1,
+		.options = BIT(OPTION_PASSPHRASE_FILE),
+		.run = command_backup,
+	},
+	{
+		.name = "restore",
+		.arguments = "FILE",
+		.summary = "rebuild this site from a backup, where there is no state yet",
+		.help = "Interrupted, it can be run again. Never run a site and its restored copy "
+			"at\n"
+			"the same time.",
+		.least = 1,
+		.most = 1,
+		.options = BIT(OPTION_PASSPHRASE_FILE),
+		.run = command_restore,
+	},
+	{
+		.name = "version",
+		.arguments = "",
+		.summary = "print the version",
+		.help = "",
+		.options = BIT(OPTION_JSON),
+		.run = command_version,
+	},
+	{
+		.name = "help",
+		.arguments = "[COMMAND]",
+		.summary = "explain a command",
+		.help = "",
+		.most = 2,
+		.run = command_help,
+	},
+};
+
+const size_t command_count = sizeof commands / sizeof commands[0];
+
+void say(const char *format, ...)
+{
+	va_list arguments;
+
+	(void)fputs("collective: ", stderr);
+	va_start(arguments, format);
+	(void)vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	(void)fputc('\n', stderr);
+}
+
+static void print_option(FILE *out, const struct option_row *row)
+{
+	char left[48];
+
+	(void)snprintf(left, sizeof left, "%s%c%s--%s%s%s", row->letter ? "-" : " ",
+		row->letter ? row->letter : ' ', row->letter ? ", " : "  ", row->name,
+		row->argument ? " " : "", row->argument ? row->argument : "");
+	(void)fprintf(out, "  %-29s %s", left, row->help);
+	if (row->fallback)
+		(void)fprintf(
+			out, "\n  %-29s (%s; default %s)", "", row->environment, row->fallback);
+	(void)fputc('\n', out);
+}
+
+static void print_overview(FILE *out)
+{
+	(void)fputs("Usage: collective COMMAND [ARGUMENT]... [OPTION]...\n\n"
+		    "One private network for a group of friends, over WireGuard.\n\n"
+		    "Commands:\n",
+		out);
+	for (size_t i = 0; i < command_count; i++) {
+		char left[48];
+
+		(void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
+		(void)fprintf(out, "  %-22s %s\n", left, commands[i].summary);
+	}
+	(void)fputs("\nOptions, before or after the command:\n", out);
+	for (int i = 0; i < OPTIONS; i++) {
+		if (option_rows[i].everywhere)
+			print_option(out, &option_rows[i]);
+	}
+	(void)fputs("\n\"collective help COMMAND\" says more; so does the manual, collective(8).\n",
+		out);
+}
+
+static void print_command(FILE *out, const struct command *command)
+{
+	(void)fprintf(out, "Usage: collective %s%s%s [OPTION]...\n\n%c%s.\n", command->name,
+		command->arguments[0] ? " " : "", command->arguments,
+		command->summary[0] - 'a' + 'A', command->summary + 1);
+	if (command->help[0])
+		(void)fprintf(out, "\n%s\n", command->help);
+	(void)fputs("\nOptions:\n", out);
+	for (int i = 0; i < OPTIONS; i++) {
+		if (option_rows[i].everywhere || (command->options & BIT(i)))
+			print_option(out, &option_rows[i]);
+	}
+}
+
+/* Whether the command's name is the first words; says how many they are. */
+static bool name_matches(const struct command *command, char **words, size_t count, size_t *used)
+{
+	char name[NAME_SIZE];
+	bool two = strchr(command->name, ' ') != NULL;
+
+	if (count < (two ? 2u : 1u))
+		return false;
+	(void)snprintf(name, sizeof name, "%s%s%s", words[0], two ? " " : "", two ? words[1] : "");
+	*used = two ? 2 : 1;
+	return strcmp(name, command->name) == 0;
+}
+
+static const struct command *find_command(char **words, size_t count, size_t *used)
+{
+	for (size_t i = 0; i < command_count; i++) {
+		if (name_matches(&commands[i], words, count, used))
+			return &commands[i];
+	}
+	return NULL;
+}
+
+/* Whether a word begins commands of two words, as "config" does. */
+static bool is_group(const char *word)
+{
+	size_t length = strlen(word);
+
+	for (size_t i = 0; i < command_count; i++) {
+		if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
+			return true;
+	}
+	return false;
+}
+
+static void print_group(FILE *out, const char *group)
+{
+	size_t length = strlen(group);
+
+	(void)fprintf(out, "Commands of \"%s\":\n", group);
+	for (size_t i = 0; i < command_count; i++) {
+		if (strncmp(commands[i].name, group, length) == 0 &&
+			commands[i].name[length] == ' ')
+			(void)fprintf(out, "  %-22s %s\n", commands[i].name, commands[i].summary);
+	}
+}
+
+/* Says that there is no such command, with the nearest one there is. */
+static int refuse_command(char **words, size_t count)
+{
+	struct text_nearest nearest;
+	char typed[NAME_SIZE];
+	char shown[SHOWN_SIZE];
+
+	if (count == 1 && is_group(words[0])) {
+		say("\"%s\" needs one more word", words[0]);
+		print_group(stderr, words[0]);
+		return STATUS_WRONG_USE;
+	}
+	(void)snprintf(typed, sizeof typed, "%s", words[0]);
+	text_nearest_init(&nearest, typed);
+	for (size_t i = 0; i < command_count; i++)
+		text_nearest_offer(&nearest, commands[i].name);
+	if (count > 1 && !nearest.best) {
+		(void)snprintf(typed, sizeof typed, "%s %s", words[0], words[1]);
+		text_nearest_init(&nearest, typed);
+		for (size_t i = 0; i < command_count; i++)
+			text_nearest_offer(&nearest, commands[i].name);
+	}
+	text_show(typed, strlen(typed), shown, sizeof shown);
+	if (nearest.best)
+		say("there is no command \"%s\": did you mean \"%s\"?", shown, nearest.best);
+	else
+		say("there is no command \"%s\": \"collective help\" lists them", shown);
+	return STATUS_WRONG_USE;
+}
+
+int command_help(const struct invocation *invocation)
+{
+	const struct command *command;
+	size_t used;
+
+	if (invocation->count == 0) {
+		print_overview(stdout);
+		return STATUS_DONE;
+	}
+	command = find_command(invocation->words, invocation->count, &used);
+	if (command && used == invocation->count) {
+		print_command(stdout, command);
+		return STATUS_DONE;
+	}
+	if (invocation->count == 1 && is_group(invocation->words[0])) {
+		print_group(stdout, invocation->words[0]);
+		return STATUS_DONE;
+	}
+	return refuse_command(invocation->words, invocation->count);
+}
+
+/* Says that there is no such option, with the nearest one there is. */
+static int refuse_option(const char *word)
+{
+	struct text_nearest nearest;
+	char typed[NAME_SIZE];
+	char shown[SHOWN_SIZE];
+
+	(void)snprintf(typed, sizeof typed, "%s", word);
+	typed[strcspn(typed, "=")] = '\0';
+	text_show(typed, strlen(typed), shown, sizeof shown);
+	text_nearest_init(&nearest, typed + strspn(typed, "-"));
+	for (int i = 0; i < OPTIONS && typed[1] == '-'; i++)
+		text_nearest_offer(&nearest, option_rows[i].name);
+	if (nearest.best)
+		say("there is no option \"%s\": did you mean \"--%s\"?", shown, nearest.best);
+	else
+		say("there is no option \"%s\": \"collective help\" lists them", shown);
+	return STATUS_WRONG_USE;
+}
+
+/* The option table as getopt_long() wants it; what it returns is FIRST_LONG + the row. */
+enum { FIRST_LONG = 256 };
+
+static void fill_getopt(struct option rows[static OPTIONS + 1], char letters[static OPTIONS + 2])
+{
+	size_t count = 0;
+
+	letters[count++] = ':';
+	for (int i = 0; i < OPTIONS; i++) {
+		const struct option_row *row = &option_rows[i];
+
+		rows[i] = (struct option){row->name,
+			row->argument ? required_argument : no_argument, NULL, FIRST_LONG + i};
+		if (row->letter)
+			letters[count++] = row->letter;
+	}
+	rows[OPTIONS] = (struct option){0};
+	letters[count] = '\0';
+}
+
+/* Says what is wrong with the option that getopt_long() stopped at. */
+static int explain_option(int found, char **argv)
+{
+	char letter[3] = {'-', (char)optopt, '\0'};
+
+	if (found == ':') {
+		say("%s needs an argument", argv[optind - 1]);
+		return STATUS_WRONG_USE;
+	}
+	/* An option that takes no argument but was given one has its number here. */
+	if (optopt >= FIRST_LONG) {
+		say("--%s takes no argument", option_rows[optopt - FIRST_LONG].name);
+		return STATUS_WRONG_USE;
+	}
+	return refuse_option(optopt ? letter : argv[optind - 1]);
+}
+
+static int option_of(int found)
+{
+	int id = 0;
+
+	if (found >= FIRST_LONG)
+		return found - FIRST_LONG;
+	while (option_rows[id].letter != found)
+		id++;
+	return id;
+}
+
+/* Reads the options out of the words, wherever they stand. Returns 0 or an exit status. */
+static int read_options(struct invocation *invocation, int argc, char **argv)
+{
+	struct option rows[OPTIONS + 1];
+	char letters[OPTIONS + 2];
+	int found;
+
+	fill_getopt(rows, letters);
+	opterr = 0;
+	while ((found = getopt_long(argc, argv, letters, rows, NULL)) != -1) {
+		int id;
+
+		if (found == ':' || found == '?')
+			return explain_option(found, argv);
+		id = option_of(found);
+		invocation->given[id] = true;
+		invocation->values[id] = optarg ? optarg : "";
+	}
+	invocation->words = argv + optind;
+	invocation->count = (size_t)(argc - optind);
+	return 0;
+}
+
+/* What the command line left open comes from the environment, then from the table. */
+static void fill_options(struct invocation *invocation)
+{
+	for (int i = 0; i < OPTIONS; i++) {
+		const struct option_row *row = &option_rows[i];
+		const char *value = row->environment ? getenv(row->environment) : NULL;
+
+		if (invocation->values[i])
+			continue;
+		invocation->values[i] = value && value[0] ? value : row->fallback;
+	}
+}
+
+static int check_use(const struct command *command, const struct invocation *invocation)
+{
+	for (int i = 0; i < OPTIONS; i++) {
+		if (invocation->given[i] && !option_rows[i].everywhere &&
+			!(command->options & BIT(i))) {
+			say("\"%s\" takes no --%s", command->name, option_rows[i].name);
+			return STATUS_WRONG_USE;
+		}
+	}
+	if (invocation->count >= command->least && invocation->count <= command->most)
+		return 0;
+	say("usage: collective %s%s%s [OPTION]...", command->name, command->arguments[0] ? " " : "",
+		command->arguments);
+	return STATUS_WRONG_USE;
+}
+
+static int dispatch(struct invocation *invocation)
+{
+	const struct command *command;
+	size_t used;
+	int r;
+
+	if (invocation->given[OPTION_VERSION])
+		return command_version(invocation);
+	if (invocation->given[OPTION_HELP])
+		return command_help(invocation);
+	if (invocation->count == 0) {
+		print_overview(stderr);
+		return STATUS_WRONG_USE;
+	}
+	command = find_command(invocation->words, invocation->count, &used);
+	if (!command)
+		return refuse_command(invocation->words, invocation->count);
+	invocation->words += used;
+	invocation->count -= used;
+	r = check_use(command, invocation);
+	return r ? r : command->run(invocation);
+}
+
+int command_main(int argc, char **argv)
+{
+	struct invocation invocation = {0};
+	int status = read_options(&invocation, argc, argv);
+
+	if (status)
+		return status;
+	fill_options(&invocation);
+	status = dispatch(&invocation);
+	/* A full disk behind a redirection is a failure of what was asked for. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		say("cannot write the answer: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	return status;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * command.h - the table of commands and the table of options.
+ *
+ * Help comes from these tables; a test holds the manual page and the completions against them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit statuses of the program. */
+enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_WRONG_USE = 2 };
+
+enum option_id {
+	OPTION_CONFIG,
+	OPTION_STATE,
+	OPTION_RUN,
+	OPTION_JSON,
+	OPTION_PASSPHRASE_FILE,
+	OPTION_HELP,
+	OPTION_VERSION,
+	OPTIONS,
+};
+
+struct option_row {
+	const char *name;
+	char letter;             /* 0: none */
+	bool everywhere;         /* taken with every command */
+	const char *argument;    /* NULL: takes none */
+	const char *environment; /* NULL: none */
+	const char *fallback;    /* NULL: none */
+	const char *help;
+};
+
+/* What was asked for. */
+struct invocation {
+	const char
+		*values[OPTIONS]; /* NULL: not given and no fallback; "" for one without argument */
+	bool given[OPTIONS];      /* on the command line */
+	size_t count;
+	char **words; /* arguments of the command */
+};
+
+struct command {
+	const char *name;      /* one or two words */
+	const char *arguments; /* as in the usage line; "" for none */
+	const char *summary;   /* one line */
+	const char *help;      /* more lines, or "" */
+	size_t least;
+	size_t most;
+	unsigned options; /* bits of those it takes beside the ones taken everywhere */
+	int (*run)(const struct invocation *invocation);
+};
+
+extern const struct option_row option_rows[OPTIONS];
+extern const struct command commands[];
+extern const size_t command_count;
+
+/* Runs the program: finds the command, checks the words, runs it. Returns the exit status. */
+int command_main(int argc, char **argv);
+
+/* The commands, each in the file of its subject. */
+int command_backup(const struct invocation *invocation);
+int command_config_check(const struct invocation *invocation);
+int command_config_example(const struct invocation *invocation);
+int command_config_keys(const struct invocation *invocation);
+int command_help(const struct invocation *invocation);
+int command_restore(const struct invocation *invocation);
+int command_version(const struct invocation *invocation);
+
+/* Says on standard error what went wrong, behind the program's name. */
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));

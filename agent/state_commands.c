@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state_commands.c - "collective backup" and "collective restore".
+ */
+#include <stdio.h>
+
+#include <sodium.h>
+
+#include "agent/command.h"
+#include "agent/passphrase.h"
+#include "store/store.h"
+
+int command_backup(const struct invocation *invocation)
+{
+	const char *file = invocation->words[0];
+	const char *state = invocation->values[OPTION_STATE];
+	char passphrase[PASSPHRASE_SIZE];
+	char why[STORE_WHY_SIZE];
+	struct store *store;
+	int r = store_open(&store, state, false, why);
+
+	if (r < 0) {
+		say("%s", why);
+		return STATUS_FAILED;
+	}
+	r = passphrase_read(invocation->values[OPTION_PASSPHRASE_FILE], 1, passphrase);
+	if (r == 0) {
+		r = store_backup(store, file, passphrase, why);
+		sodium_memzero(passphrase, sizeof passphrase);
+		if (r < 0)
+			say("%s", why);
+		else
+			(void)printf("Saved %s in %s.\n"
+				     "Keep the file and its passphrase apart: together they are "
+				     "this site.\n",
+				state, file);
+	}
+	store_close(store);
+	return r < 0 ? STATUS_FAILED : STATUS_DONE;
+}
+
+int command_restore(const struct invocation *invocation)
+{
+	const char *file = invocation->words[0];
+	const char *state = invocation->values[OPTION_STATE];
+	char passphrase[PASSPHRASE_SIZE];
+	char why[STORE_WHY_SIZE];
+	int r = passphrase_read(invocation->values[OPTION_PASSPHRASE_FILE], 0, passphrase);
+
+	if (r < 0)
+		return STATUS_FAILED;
+	r = store_restore(state, file, passphrase, why);
+	sodium_memzero(passphrase, sizeof passphrase);
+	if (r < 0) {
+		say("%s", why);
+		return STATUS_FAILED;
+	}
+	(void)printf("Restored %s from %s.\n", state, file);
+	return STATUS_DONE;
+}

@@ -1,0 +1,102 @@
+#!/bin/bash
+# layering.sh - folders use only what stands above them, and the pure ones take nothing impure.
+set -u
+cd "${SOURCE:?}" || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+# shellcheck source=tools/common.sh
+. tools/common.sh
+
+pure=(base)
+
+# Headers that a folder includes from the others are those that layers.txt grants it.
+includes_of() {
+	local folder=$1 allowed file name bad=0
+	allowed=" $folder $(sed -n "s/^$folder://p" tests/lint/layers.txt) "
+	while IFS=: read -r file name; do
+		case $allowed in
+		*" ${name%%/*} "*) ;;
+		*)
+			echo "$file includes $name"
+			bad=1
+			;;
+		esac
+	done < <(project_files "$folder/*.c" "$folder/*.h" |
+		xargs -r grep -HoE '^#include "[^"]+"' | sed 's/#include "//; s/"$//')
+	return $bad
+}
+
+# Every folder with code has a row.
+every_folder_has_a_row() {
+	local folder bad=0
+	for folder in $(project_files '*.c' '*.h' | sed 's|/.*||' | sort -u); do
+		grep -q "^$folder:" tests/lint/layers.txt || { echo "$folder/ has no row"; bad=1; }
+	done
+	return $bad
+}
+
+libraries_of() {
+	local folder=$1 header bad=0
+	local -A forbidden=(
+		[base]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
+		[config]='event|libmnl|natpmp|sqlite3|sys/socket|sys/time|netinet'
+		[store]='event|libmnl|natpmp|yaml|sys/socket|netinet'
+	)
+	while read -r header; do
+		echo "$folder/ includes <$header>"
+		bad=1
+	done < <(project_files "$folder/*.c" "$folder/*.h" | xargs -r grep -hoE '^#include <[^>]+>' |
+		sed 's/#include <//; s/>$//' | sort -u | grep -E "^(${forbidden[$folder]})")
+	return $bad
+}
+
+# What a pure library takes from outside itself and the pure ones is on the list.
+symbols_of() {
+	local library=$BUILD/gcc/$1/lib$1.a bad=0 symbol
+	[ -f "$library" ] || { echo "$library is not there"; return 1; }
+	for symbol in $(nm -u "$library" 2>/dev/null | awk '$1 == "U" { print $2 }' | sort -u); do
+		grep -qx "$symbol" "$work/defined" || grep -qx "$symbol" tests/lint/pure-symbols.txt ||
+			{ echo "lib$1 takes $symbol"; bad=1; }
+	done
+	return $bad
+}
+
+# No file-scope variable: any number of sites lives in one process.
+no_variables_in() {
+	! objdump -t "$BUILD/gcc/$1/lib$1.a" 2>/dev/null |
+		grep -E '\bO \.(t?data|t?bss)(\.|\s)' | grep -v '\.data\.rel\.ro' | awk '{ print $NF }' | grep .
+}
+
+# The checks themselves can fail: a library that breaks every rule is caught.
+check_bites() {
+	mkdir -p "$work/gcc/base" || return 1
+	cat >"$work/bad.c" <<'C'
+#include <time.h>
+int counter;
+long bad(void) { return clock() + ++counter; }
+C
+	gcc -c -o "$work/bad.o" "$work/bad.c" && ar rc "$work/gcc/base/libbase.a" "$work/bad.o" || return 1
+	if BUILD=$work symbols_of base; then echo "a clock was not noticed"; return 1; fi
+	if BUILD=$work no_variables_in base; then echo "a variable was not noticed"; return 1; fi
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for folder in "${pure[@]}"; do
+	nm --defined-only "$BUILD/gcc/$folder/lib$folder.a" 2>/dev/null | awk 'NF == 3 { print $3 }'
+done >"$work/defined"
+
+check "every folder with code has a row in layers.txt" every_folder_has_a_row
+mapfile -t folders < <(sed -n 's/^\([a-z]*\):.*/\1/p' tests/lint/layers.txt)
+for folder in "${folders[@]}"; do
+	check "$folder/ includes what it may" includes_of "$folder"
+done
+for folder in base config store; do
+	check "$folder/ uses no library that is not its own" libraries_of "$folder"
+done
+for folder in "${pure[@]}"; do
+	check "lib$folder takes nothing impure" symbols_of "$folder"
+	check "lib$folder has no variable at file scope" no_variables_in "$folder"
+done
+check "the layering checks bite" check_bites
+finish

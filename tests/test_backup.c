@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_backup.c - a state that is carried to another disk.
+ */
+#include "tests/test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/prng.h"
+#include "store/backend.h"
+#include "tests/files.h"
+#include "tests/golden.h"
+
+#define PASSPHRASE "correct horse battery"
+
+/* Cheap, so that the tests try many; one of them pays the price that people pay. */
+static const struct backup_cost cheap = {.passes = 1, .kib = 64};
+
+struct fixture {
+	char from[FILES_PATH_SIZE];
+	char to[FILES_PATH_SIZE];
+	char file[2 * FILES_PATH_SIZE];
+	char why[STORE_WHY_SIZE];
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	struct store *store;
+
+	assert_non_null(f);
+	files_make(f->from);
+	files_make(f->to);
+	(void)snprintf(f->file, sizeof f->file, "%s/backup", f->from);
+	assert_int_equal(store_open(&store, f->from, true, f->why), 0);
+	assert_int_equal(golden_fill(store), 0);
+	assert_int_equal(backup_write(store, f->file, PASSPHRASE, &cheap, f->why), 0);
+	store_close(store);
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	files_remove(f->from);
+	files_remove(f->to);
+	free(f);
+	return 0;
+}
+
+static void expect_restored(struct fixture *f)
+{
+	struct store *store;
+
+	assert_false(files_exist(f->to, "restoring"));
+	assert_int_equal(store_open(&store, f->to, false, f->why), 0);
+	golden_expect(store);
+	store_close(store);
+}
+
+TEST(backup_restored_elsewhere_is_the_same_state)
+{
+	struct fixture *f = *state;
+	struct stat status;
+
+	assert_int_equal(stat(f->file, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0600);
+	assert_false(files_exist(f->from, "backup.part"));
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	expect_restored(f);
+}
+
+TEST(backup_at_the_price_for_people)
+{
+	struct fixture *f = *state;
+	struct store *store;
+
+	(void)snprintf(f->file, sizeof f->file, "%s/dear", f->from);
+	assert_int_equal(store_open(&store, f->from, false, f->why), 0);
+	assert_int_equal(store_backup(store, f->file, PASSPHRASE, f->why), 0);
+	store_close(store);
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	expect_restored(f);
+}
+
+TEST(backup_holds_nothing_in_clear)
+{
+	struct fixture *f = *state;
+	size_t size;
+	char *bytes = files_read(f->from, "backup", &size);
+
+	assert_null(memmem(bytes, size, "secret", 6));
+	assert_null(memmem(bytes, size, "supernet", 8));
+	assert_null(memmem(bytes, size, "identity", 8));
+	free(bytes);
+}
+
+TEST(backup_of_many_rows_comes_back_whole)
+{
+	struct fixture *f = *state;
+	char file[2 * FILES_PATH_SIZE];
+	struct store_value value;
+	struct store *store;
+	struct prng prng;
+	uint8_t bytes[1000];
+
+	prng_init(&prng, (const uint8_t[PRNG_SEED_SIZE]){8});
+	assert_int_equal(store_open(&store, f->from, false, f->why), 0);
+	for (uint32_t i = 0; i < 1000; i += 100) {
+		struct store_row rows[100];
+		uint32_t keys[100];
+
+		prng_bytes(&prng, bytes, sizeof bytes);
+		for (uint32_t k = 0; k < 100; k++) {
+			keys[k] = i + k;
+			rows[k] = (struct store_row){.table = STORE_FACT,
+				.kind = 9,
+				.key = &keys[k],
+				.key_size = 4,
+				.version = i,
+				.bytes = bytes,
+				.size = (i + k) % 1001};
+		}
+		assert_int_equal(store_write(store, rows, 100), 0);
+	}
+	(void)snprintf(file, sizeof file, "%s/second", f->from);
+	assert_int_equal(backup_write(store, file, PASSPHRASE, &cheap, f->why), 0);
+	assert_int_equal(store_restore(f->to, file, PASSPHRASE, f->why), 0);
+	expect_restored(f);
+
+	struct store *restored;
+
+	assert_int_equal(store_open(&restored, f->to, false, f->why), 0);
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct store_value other;
+
+		assert_int_equal(store_read(store, STORE_FACT, 9, &i, 4, &value), 0);
+		assert_int_equal(store_read(restored, STORE_FACT, 9, &i, 4, &other), 0);
+		assert_int_equal(value.size, other.size);
+		assert_true(value.version == other.version);
+		assert_memory_equal(value.bytes, other.bytes, value.size);
+	}
+	store_close(restored);
+	store_close(store);
+}
+
+TEST(backup_with_another_passphrase_is_refused_and_leaves_nothing)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(
+		store_restore(f->to, f->file, "wrong horse battery", f->why), -EKEYREJECTED);
+	assert_non_null(strstr(f->why, "not its passphrase"));
+	assert_false(files_exist(f->to, "state.db"));
+	assert_false(files_exist(f->to, "restoring"));
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	expect_restored(f);
+}
+
+TEST(backup_damaged_or_cut_off_is_refused_and_leaves_nothing)
+{
+	static const size_t places[] = {0, 20, 40, 70, 200, 400};
+	struct fixture *f = *state;
+	char file[2 * FILES_PATH_SIZE];
+	size_t size;
+	char *bytes = files_read(f->from, "backup", &size);
+
+	(void)snprintf(file, sizeof file, "%s/bad", f->from);
+	for (size_t i = 0; i < COUNT(places); i++) {
+		int r;
+
+		assert_true(places[i] < size);
+		bytes[places[i]] ^= 1;
+		files_write(f->from, "bad", bytes, size);
+		bytes[places[i]] ^= 1;
+		r = store_restore(f->to, file, PASSPHRASE, f->why);
+		assert_true(r == -EBADMSG || r == -EKEYREJECTED);
+		assert_false(files_exist(f->to, "state.db"));
+		assert_false(files_exist(f->to, "identity.key"));
+
+		files_write(f->from, "bad", bytes, places[i]);
+		assert_int_equal(store_restore(f->to, file, PASSPHRASE, f->why), -EBADMSG);
+		assert_false(files_exist(f->to, "state.db"));
+	}
+	files_write(f->from, "bad", bytes, size - 1);
+	assert_int_equal(store_restore(f->to, file, PASSPHRASE, f->why), -EBADMSG);
+	assert_non_null(strstr(f->why, "damaged or cut off"));
+	files_write(f->from, "bad", "just a letter", 13);
+	assert_int_equal(store_restore(f->to, file, PASSPHRASE, f->why), -EBADMSG);
+	assert_non_null(strstr(f->why, "not a backup of collective"));
+	free(bytes);
+}
+
+TEST(backup_never_overwrites)
+{
+	struct fixture *f = *state;
+	struct store *store;
+	size_t before_size;
+	size_t after_size;
+	char *before = files_read(f->from, "backup", &before_size);
+	char *after;
+
+	assert_int_equal(store_open(&store, f->from, false, f->why), 0);
+	assert_int_equal(store_backup(store, f->file, PASSPHRASE, f->why), -EEXIST);
+	after = files_read(f->from, "backup", &after_size);
+	assert_int_equal(before_size, after_size);
+	assert_memory_equal(before, after, after_size);
+	assert_int_equal(store_backup(store, "/nonexistent/file", PASSPHRASE, f->why), -ENOENT);
+	(void)snprintf(f->file, sizeof f->file, "%s/another", f->from);
+	assert_int_equal(store_backup(store, f->file, "short", f->why), -EINVAL);
+	assert_non_null(strstr(f->why, "at least 8 characters"));
+	assert_false(files_exist(f->from, "another"));
+	store_close(store);
+	free(before);
+	free(after);
+}
+
+TEST(restore_never_overwrites_a_state)
+{
+	struct fixture *f = *state;
+	char path[2 * FILES_PATH_SIZE];
+
+	assert_int_equal(store_restore(f->from, f->file, PASSPHRASE, f->why), -EEXIST);
+	assert_non_null(strstr(f->why, "there is a state here already"));
+	/* Keys whose database is lost are a state, too. */
+	(void)snprintf(path, sizeof path, "%s/state.db", f->from);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(store_restore(f->from, f->file, PASSPHRASE, f->why), -EEXIST);
+}
+
+TEST(restore_killed_at_any_moment_can_be_run_again)
+{
+	struct fixture *f = *state;
+	unsigned cut_short = 0;
+
+	for (int i = 0; i < 12; i++) {
+		pid_t child = fork();
+
+		assert_true(child >= 0);
+		if (child == 0)
+			_exit(store_restore(f->to, f->file, PASSPHRASE, f->why) < 0);
+		(void)usleep((useconds_t)(1000 * i));
+		(void)kill(child, SIGKILL);
+		assert_int_equal(waitpid(child, NULL, 0), child);
+		if (!files_exist(f->to, "state.db")) {
+			struct store *store;
+			int r = store_open(&store, f->to, false, f->why);
+
+			cut_short++;
+			assert_true(r == -EBADMSG || r == -ENOENT);
+			assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+		}
+		expect_restored(f);
+		files_remove(f->to);
+		assert_int_equal(mkdir(f->to, 0700), 0);
+	}
+	print_message("# %u of 12 restores were cut short\n", cut_short);
+	assert_true(cut_short > 0);
+}
+
+TEST(restore_cut_short_between_its_moves_can_be_run_again)
+{
+	struct fixture *f = *state;
+	char restoring[2 * FILES_PATH_SIZE];
+	struct store *store;
+
+	/* As a crash leaves it: a key is in place, the database is not. */
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	(void)snprintf(restoring, sizeof restoring, "%s/state.db", f->to);
+	assert_int_equal(unlink(restoring), 0);
+	(void)snprintf(restoring, sizeof restoring, "%s/restoring", f->to);
+	assert_int_equal(mkdir(restoring, 0700), 0);
+	assert_int_equal(store_open(&store, f->to, true, f->why), -EBADMSG);
+	assert_non_null(strstr(f->why, "a restore was cut short here"));
+	/* A failure in between does not lose the mark. */
+	assert_int_equal(
+		store_restore(f->to, f->file, "wrong horse battery", f->why), -EKEYREJECTED);
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	expect_restored(f);
+	/* And when only the tidying was missed, the state opens. */
+	assert_int_equal(mkdir(restoring, 0700), 0);
+	assert_int_equal(store_open(&store, f->to, false, f->why), 0);
+	store_close(store);
+	expect_restored(f);
+}
+
+#define BACKUP(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	static const struct CMUnitTest cases[] = {
+		BACKUP(backup_restored_elsewhere_is_the_same_state),
+		BACKUP(backup_at_the_price_for_people),
+		BACKUP(backup_holds_nothing_in_clear),
+		BACKUP(backup_of_many_rows_comes_back_whole),
+		BACKUP(backup_with_another_passphrase_is_refused_and_leaves_nothing),
+		BACKUP(backup_damaged_or_cut_off_is_refused_and_leaves_nothing),
+		BACKUP(backup_never_overwrites),
+		BACKUP(restore_never_overwrites_a_state),
+		BACKUP(restore_killed_at_any_moment_can_be_run_again),
+		BACKUP(restore_cut_short_between_its_moves_can_be_run_again),
+	};
+
+	return RUN(cases);
+}

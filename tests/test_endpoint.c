@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/test.h"
+
+#include <errno.h>
+
+#include "base/endpoint.h"
+
+TEST(endpoint_round_trips)
+{
+	static const char *const rows[] = {"192.0.2.1:51821", "255.255.255.255:65535", "[::]:1",
+		"[2001:db8::1]:51820", "[1111:2222:3333:4444:5555:6666:7777:8888]:65535"};
+	struct endpoint endpoint;
+	struct endpoint other;
+	char text[ENDPOINT_TEXT_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		assert_int_equal(endpoint_parse(rows[i], &endpoint), 0);
+		endpoint_print(&endpoint, text);
+		assert_string_equal(text, rows[i]);
+		assert_int_equal(endpoint_parse(text, &other), 0);
+		assert_true(endpoint_equal(&endpoint, &other));
+		other.port--;
+		assert_false(endpoint_equal(&endpoint, &other));
+	}
+}
+
+TEST(endpoint_refuses_the_rest)
+{
+	static const char *const rows[] = {"", ":", "192.0.2.1", "192.0.2.1:", "192.0.2.1:0",
+		"192.0.2.1:65536", "192.0.2.1:051", "192.0.2.1:+5", "192.0.2.1:5 ", "192.0.2.1:5x",
+		"192.0.2.1:99999999999999999999", "192.0.2.1 :5", ":5", "[192.0.2.1]:5", "::1:5",
+		"2001:db8::1:51820", "[::1]", "[::1]:", "[::1]5", "[::1:5", "[]:5", "[::1%lo]:5",
+		"[fe80::1%eth0]:51820", "[::ffff:192.0.2.1]:5", "hub.example.org:51821",
+		"[::1]:5]"};
+	struct endpoint endpoint = {.port = 9};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		assert_int_equal(endpoint_parse(rows[i], &endpoint), -EINVAL);
+	assert_int_equal(endpoint.port, 9);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest cases[] = {
+		CASE(endpoint_round_trips),
+		CASE(endpoint_refuses_the_rest),
+	};
+
+	return RUN(cases);
+}
