@@ -61,10 +61,11 @@ static void expect_restored(struct fixture *f)
 {
 	struct store *store;
 
-	assert_false(files_exist(f->to, "restoring"));
 	assert_int_equal(store_open(&store, f->to, false, f->why), 0);
 	golden_expect(store);
 	store_close(store);
+	/* A kill may have come before the tidying: opening does it then. */
+	assert_false(files_exist(f->to, "restoring"));
 }
 
 TEST(backup_restored_elsewhere_is_the_same_state)
