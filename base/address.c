@@ -179,12 +179,15 @@ static int read_ipv6(struct cursor *cursor, uint8_t out[static 16])
 
 	head = parts.gap < 0 ? GROUPS : parts.gap;
 	zeros = GROUPS - parts.count;
-	memset(out, 0, 16);
-	for (int i = 0; i < parts.count; i++) {
-		int place = i < head ? i : i + zeros;
+	for (int place = 0; place < GROUPS; place++) {
+		uint16_t group = 0;
 
-		out[2 * place] = (uint8_t)(parts.groups[i] >> 8);
-		out[2 * place + 1] = (uint8_t)parts.groups[i];
+		if (place < head)
+			group = parts.groups[place];
+		else if (place >= head + zeros)
+			group = parts.groups[place - zeros];
+		out[2 * place] = (uint8_t)(group >> 8);
+		out[2 * place + 1] = (uint8_t)group;
 	}
 	return 0;
 }

@@ -91,3 +91,29 @@ bool prefix_overlaps(const struct prefix *a, const struct prefix *b)
 {
 	return prefix_contains(a, b) || prefix_contains(b, a);
 }
+
+const char *prefix_reserved(const struct prefix *prefix)
+{
+	static const struct {
+		struct prefix prefix;
+		const char *name;
+	} rows[] = {
+		{{{ADDRESS_IPV4, {0}}, 8}, "no network of hosts"},
+		{{{ADDRESS_IPV4, {127}}, 8}, "loopback"},
+		{{{ADDRESS_IPV4, {169, 254}}, 16}, "link-local"},
+		{{{ADDRESS_IPV4, {224}}, 4}, "multicast"},
+		{{{ADDRESS_IPV4, {240}}, 4}, "reserved"},
+		{{{ADDRESS_IPV6, {0}}, 128}, "the unspecified address"},
+		{{{ADDRESS_IPV6, {[15] = 1}}, 128}, "loopback"},
+		{{{ADDRESS_IPV6, {0xfe, 0x80}}, 10}, "link-local"},
+		{{{ADDRESS_IPV6, {0xff}}, 8}, "multicast"},
+	};
+
+	if (prefix->length == 0)
+		return "the whole internet";
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (prefix_overlaps(&rows[i].prefix, prefix))
+			return rows[i].name;
+	}
+	return NULL;
+}

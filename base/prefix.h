@@ -44,3 +44,9 @@ bool prefix_contains(const struct prefix *outer, const struct prefix *inner);
 
 /* Whether some address is in both. */
 bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
+
+/*
+ * Why no site may claim this prefix: "loopback", "link-local", "multicast", "reserved", "the whole
+ * internet" and the like. NULL where one may.
+ */
+const char *prefix_reserved(const struct prefix *prefix);

@@ -57,6 +57,11 @@ struct head {
 
 void wire_reader_init(struct wire_reader *reader, const void *bytes, size_t size)
 {
+	static const uint8_t nothing;
+
+	/* Nothing can be nowhere, but there is no arithmetic on nowhere. */
+	if (size == 0)
+		bytes = &nothing;
 	*reader = (struct wire_reader){.at = bytes, .end = (const uint8_t *)bytes + size};
 }
 

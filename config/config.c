@@ -30,11 +30,29 @@ static void *target_of(struct config *config, const struct schema_key *key)
 	return (char *)config + key->offset;
 }
 
+/* Names with a meaning of their own where the kernel keeps its settings. */
+static bool is_taken_by_kernel(const char *name)
+{
+	static const char *const taken[] = {".", "..", "all", "default", "lo"};
+
+	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+		if (strcmp(name, taken[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void refuse(struct reader *reader, const struct slot *slot)
 {
 	char allowed[SCHEMA_ALLOWED_SIZE];
 	char shown[SHOWN_SIZE];
 
+	if (slot->key->type == SCHEMA_INTERFACE && is_taken_by_kernel(slot->node->text)) {
+		problems_add(reader->problems, slot->node->line, slot->node->column,
+			"%s: \"%s\" means something else to the kernel: choose another name",
+			slot->key->path, slot->node->text);
+		return;
+	}
 	schema_allowed(slot->key, allowed);
 	text_show(slot->node->text, strlen(slot->node->text), shown, sizeof shown);
 	problems_add(reader->problems, slot->node->line, slot->node->column,
@@ -43,16 +61,10 @@ static void refuse(struct reader *reader, const struct slot *slot)
 
 static bool is_interface_name(const char *text)
 {
-	/* The last three have a meaning of their own where the kernel keeps its settings. */
-	static const char *const taken[] = {".", "..", "all", "default", "lo"};
 	size_t length = strnlen(text, CONFIG_INTERFACE_NAME_SIZE);
 
-	if (length < 1 || length >= CONFIG_INTERFACE_NAME_SIZE)
+	if (length < 1 || length >= CONFIG_INTERFACE_NAME_SIZE || is_taken_by_kernel(text))
 		return false;
-	for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
-		if (strcmp(text, taken[i]) == 0)
-			return false;
-	}
 	return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
 	       length;
 }
@@ -284,6 +296,31 @@ static bool is_section(const char *path)
 	return false;
 }
 
+static bool ends_with(const char *path, const char *section, const char *word)
+{
+	char tail[PATH_SIZE];
+	size_t length = strlen(path);
+	size_t tail_length = (size_t)snprintf(
+		tail, sizeof tail, ".%s%s%s", section, section[0] ? "." : "", word);
+
+	return tail_length < sizeof tail && length > tail_length &&
+	       strcmp(path + length - tail_length, tail) == 0;
+}
+
+/* The key that this one was in another place: best with its section, else by its last word. */
+static const char *suggest_elsewhere(const char *section, const char *word)
+{
+	for (size_t i = 0; i < schema_key_count; i++) {
+		if (ends_with(schema_keys[i].path, section, word))
+			return schema_keys[i].path;
+	}
+	for (size_t i = 0; i < schema_key_count; i++) {
+		if (ends_with(schema_keys[i].path, "", word))
+			return schema_keys[i].path;
+	}
+	return NULL;
+}
+
 /* Suggests what stands at this place in the schema, or else a whole path that ends alike. */
 static const char *suggest(const char *section, const char *word, char *out, size_t size)
 {
@@ -302,16 +339,8 @@ static const char *suggest(const char *section, const char *word, char *out, siz
 			(int)strcspn(path + skip, "."), path + skip);
 		text_nearest_offer(&nearest, candidates[count++]);
 	}
-	for (size_t i = 0; !nearest.best && i < schema_key_count; i++) {
-		const char *leaf = strrchr(schema_keys[i].path, '.');
-
-		if (leaf && strcmp(leaf + 1, word) == 0) {
-			(void)snprintf(out, size, "%s", schema_keys[i].path);
-			return out;
-		}
-	}
 	if (!nearest.best)
-		return NULL;
+		return suggest_elsewhere(section, word);
 	(void)snprintf(out, size, "%s%s%s", section, section[0] ? "." : "", nearest.best);
 	return out;
 }
@@ -381,35 +410,13 @@ static void read_section(struct reader *reader, const char *section, const struc
 /* A network that would take over what is not the site's to offer. */
 static void check_offer(const struct config_network *offered, struct problems *problems)
 {
-	static const struct {
-		const char *network;
-		const char *name;
-	} reserved[] = {
-		{"127.0.0.0/8", "the host's own (loopback)"},
-		{"169.254.0.0/16", "link-local"},
-		{"224.0.0.0/4", "multicast"},
-		{"::/128", "the unspecified address"},
-		{"::1/128", "the host's own (loopback)"},
-		{"fe80::/10", "link-local"},
-		{"ff00::/8", "multicast"},
-	};
+	const char *reserved = prefix_reserved(&offered->prefix);
 	char text[PREFIX_TEXT_SIZE];
 
 	prefix_print(&offered->prefix, text);
-	if (offered->prefix.length == 0) {
+	if (reserved)
 		problems_add(problems, offered->line, offered->column,
-			"site.lan: %s is the whole internet, which is not a site's to offer", text);
-		return;
-	}
-	for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-		struct prefix prefix;
-
-		if (prefix_parse(reserved[i].network, &prefix) == 0 &&
-			prefix_overlaps(&prefix, &offered->prefix))
-			problems_add(problems, offered->line, offered->column,
-				"site.lan: %s overlaps %s, which is %s and cannot be offered", text,
-				reserved[i].network, reserved[i].name);
-	}
+			"site.lan: %s is or overlaps %s, which no site can offer", text, reserved);
 }
 
 /* Names two networks of the file that overlap, at the later one. */

@@ -120,6 +120,7 @@ TEST(config_unknown_keys_are_refused_with_the_nearest)
 	expect_only("sites:\n  name: x\n", 1, 1, "did you mean \"site\"?");
 	expect_only("site:\n  nmae: x\n", 2, 3,
 		"unknown key \"site.nmae\": did you mean \"site.name\"?");
+	expect_only("links:\n  port: 5\n", 2, 3, "did you mean \"interfaces.links.port\"?");
 	expect_only("redact: true\n", 1, 1, "did you mean \"log.redact\"?");
 	expect_only("interfaces:\n  backbone:\n    prot: 5\n", 3, 5,
 		"did you mean \"interfaces.backbone.port\"?");
@@ -143,7 +144,8 @@ TEST(config_values_are_refused_with_what_is_allowed)
 	expect_only("interfaces: {links: {port: 0}}\n", 1, 28, "auto, or a number from 1 to 65535");
 	expect_only("interfaces: {links: {mtu: 1279}}\n", 1, 27, "a number from 1280 to 9000");
 	expect_only("interfaces: {links: {name: far-too-long-for-it}}\n", 1, 28, "1 to 15 of");
-	expect_only("interfaces: {links: {name: all}}\n", 1, 28, "1 to 15 of");
+	expect_only(
+		"interfaces: {links: {name: all}}\n", 1, 28, "means something else to the kernel");
 	expect_only("interfaces: {links: {name: a/b}}\n", 1, 28, "1 to 15 of");
 	expect_only("links: {with: [Tag]}\n", 1, 16, "neither \"tag:NAME\" nor the name of a site");
 	expect_only("links: {with: [\"tag:\"]}\n", 1, 16, "neither");

@@ -129,6 +129,44 @@ TEST(prefix_order_puts_the_wider_first)
 	assert_false(prefix_equal(&a, &b));
 }
 
+TEST(prefix_reserved_ranges)
+{
+	static const struct {
+		const char *text;
+		const char *reserved;
+	} rows[] = {
+		{"0.0.0.0/0", "the whole internet"},
+		{"::/0", "the whole internet"},
+		{"127.0.0.1/32", "loopback"},
+		{"126.0.0.0/7", "loopback"},
+		{"169.254.77.0/24", "link-local"},
+		{"239.1.0.0/16", "multicast"},
+		{"0.0.0.0/8", "no network of hosts"},
+		{"255.255.255.255/32", "reserved"},
+		{"240.0.0.0/5", "reserved"},
+		{"::/128", "the unspecified address"},
+		{"::1/128", "loopback"},
+		{"fe80::/64", "link-local"},
+		{"ff02::/16", "multicast"},
+		{"10.100.3.0/24", NULL},
+		{"192.168.7.0/24", NULL},
+		{"100.64.0.0/10", NULL},
+		{"2001:db8::/32", NULL},
+		{"fd00::/8", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct prefix prefix = of(rows[i].text);
+		const char *reserved = prefix_reserved(&prefix);
+
+		if (rows[i].reserved)
+			assert_string_equal(reserved, rows[i].reserved);
+		else
+			assert_null(reserved);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
@@ -136,6 +174,7 @@ int main(void)
 		CASE(prefix_refusals_have_reasons),
 		CASE(prefix_relations_agree_with_bit_arithmetic),
 		CASE(prefix_order_puts_the_wider_first),
+		CASE(prefix_reserved_ranges),
 	};
 
 	return RUN(cases);

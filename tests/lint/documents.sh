@@ -74,11 +74,23 @@ completion_names_all() {
 	return $bad
 }
 
+# Options and keys that a completion offers are ones.
+completion_names_no_more() {
+	local name bad=0
+	while read -r name; do
+		options | grep -qxF -- "$name" || { echo "$1 offers $name"; bad=1; }
+	done < <(sed -nE 's/^complete .* -l ([a-z-]+).*/--\1/p' "$1"; grep -vE '^complete' "$1" | grep -oE -- '--[a-z][a-z-]+')
+	while read -r name; do
+		"$program" config keys | grep -qxF -- "$name" || { echo "$1 offers the key $name"; bad=1; }
+	done < <(grep -oE '\b(site|interfaces|links|limits|log)\.[a-z_.]+' "$1")
+	return $bad
+}
+
 completion_parses() {
 	case $1 in
 	*.bash) bash -n "$1" ;;
-	*.fish) if command -v fish >/dev/null; then fish -n "$1"; fi ;;
-	*) if command -v zsh >/dev/null; then zsh -n "$1"; fi ;;
+	*.fish) fish -n "$1" ;;
+	*) zsh -n "$1" ;;
 	esac
 }
 
@@ -130,6 +142,7 @@ check "the manual names every command and option" page_names_all
 check "the manual names no other" page_names_no_more
 for file in "${completions[@]}"; do
 	check "$file names every command, option and key" completion_names_all "$file"
+	check "$file names no other option or key" completion_names_no_more "$file"
 	check "$file can be read by its shell" completion_parses "$file"
 done
 check "bash completes the first word" offers backup collective b

@@ -7,7 +7,7 @@ cd "${SOURCE:?}" || exit 1
 # shellcheck source=tools/common.sh
 . tools/common.sh
 
-pure=(base)
+pure=(base gossip)
 
 # Headers that a folder includes from the others are those that layers.txt grants it.
 includes_of() {
@@ -39,6 +39,7 @@ libraries_of() {
 	local folder=$1 header bad=0
 	local -A forbidden=(
 		[base]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
+		[gossip]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
 		[config]='event|libmnl|natpmp|sqlite3|sys/socket|sys/time|netinet'
 		[store]='event|libmnl|natpmp|yaml|sys/socket|netinet'
 	)
@@ -91,7 +92,7 @@ mapfile -t folders < <(sed -n 's/^\([a-z]*\):.*/\1/p' tests/lint/layers.txt)
 for folder in "${folders[@]}"; do
 	check "$folder/ includes what it may" includes_of "$folder"
 done
-for folder in base config store; do
+for folder in base gossip config store; do
 	check "$folder/ uses no library that is not its own" libraries_of "$folder"
 done
 for folder in "${pure[@]}"; do

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ledger.h - the merged state: everything that is believed, and nothing else.
+ *
+ * Facts may come in any order and any number of times: ledgers that were offered the same facts
+ * hold the same. Certificates and delegations merge by (version, hash), records by (sequence,
+ * hash), revocations and removals by union. What a revocation or removal takes away never comes
+ * back.
+ *
+ * Two members whose names, WireGuard keys, addresses or prefixes meet are rivals; the elder (by
+ * since, then by the hash of the site's key) stands, the other is kept but not in force until
+ * it does not meet any more. This is so on every site.
+ *
+ * Everything is bounded by the options; full is a counted outcome. No allocation after init. Times
+ * are wall-clock milliseconds; the caller corrects a clock that is off.
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/table.h"
+#include "gossip/authority.h"
+#include "gossip/certificate.h"
+#include "gossip/fact.h"
+#include "gossip/record.h"
+
+#define LEDGER_ADMINS_MAX 64
+#define LEDGER_REMOVALS_MAX 256
+#define LEDGER_PROOFS_MAX 64
+#define LEDGER_FUTURE_MS (10 * 60 * 1000) /* how far ahead of our clock a fact may be dated */
+#define LEDGER_REVOKED_VERSION UINT32_MAX
+
+/* What became of a fact that was offered. */
+enum verdict {
+	VERDICT_NEW,      /* taken */
+	VERDICT_KNOWN,    /* already held */
+	VERDICT_OLDER,    /* something newer is held */
+	VERDICT_DEFERRED, /* worth verifying, which the caller did not permit now */
+	/* Refused: */
+	VERDICT_OVERSIZED,
+	VERDICT_MALFORMED,
+	VERDICT_NEWER_FORMAT,
+	VERDICT_UNSIGNED,
+	VERDICT_NOT_MEMBER,
+	VERDICT_REVOKED,
+	VERDICT_UNKNOWN_ISSUER,
+	VERDICT_REMOVED_ISSUER,
+	VERDICT_NOT_GRANTED,
+	VERDICT_MISPLACED,
+	VERDICT_FUTURE,
+	VERDICT_EXPIRED,
+	VERDICT_COLLISION,
+	VERDICT_FULL,
+	VERDICTS,
+};
+
+struct ledger_options {
+	uint32_t sites_max;
+	struct key root;
+	struct prefix supernet;
+	const struct crypto *crypto;
+};
+
+/* A member. Its facts stand in the arena. */
+struct member {
+	struct row_id id;
+	bool in_force;    /* its certificate meets no elder's */
+	bool equivocates; /* signed two records with one sequence number */
+	bool left;
+	uint32_t version;     /* of the certificate */
+	uint32_t certificate; /* handles */
+	uint32_t record;      /* ARENA_NONE: none yet */
+	uint32_t proof;       /* the other record of an equivocator; ARENA_NONE: not kept */
+	struct hash site;     /* of the site's key */
+	struct hash issuer;
+	struct hash certificate_hash;
+	struct hash record_hash;
+	uint64_t since;
+	uint64_t sequence;
+	uint64_t expires; /* the record; 0: none */
+};
+
+struct admin {
+	struct row_id id;
+	bool removed;
+	uint32_t version;
+	uint32_t delegation; /* handle; ARENA_NONE: removed before it was known */
+	struct hash key;     /* hash of it */
+	struct hash hash;    /* of the delegation */
+};
+
+/* One line of what is held, as it travels. */
+struct row {
+	struct row_id id;
+	uint32_t version;  /* of the certificate or delegation; LEDGER_REVOKED_VERSION: it is out */
+	uint64_t sequence; /* of the record; of a removal: 1 + its part */
+};
+
+#define ROW_SIZE 18
+
+struct ledger_summary {
+	uint32_t facts; /* delegations, certificates and records that have not expired */
+	struct hash facts_hash;
+	uint32_t revocations; /* revocations and removals */
+	struct hash revocations_hash;
+};
+
+struct ledger {
+	struct ledger_options options;
+	struct hash collective;
+	struct hash root; /* of its key */
+	struct table members;
+	struct table admins;
+	struct table revocations;
+	struct table removals;
+	struct table claims;
+	struct table prefixes;
+	struct arena arena;
+	uint32_t *seniority; /* room to put members into the order of age */
+	uint32_t rivals;     /* members that are not in force */
+	uint32_t proofs;
+	uint64_t generation; /* grows with every change of who is a member with what */
+	uint64_t counters[VERDICTS];
+	uint64_t equivocations;
+	struct ledger_summary summary; /* as of summary_until */
+	uint64_t summary_from;
+	uint64_t summary_until; /* 0: to be made anew */
+};
+
+/* What an offer did. */
+struct ledger_outcome {
+	enum verdict verdict;
+	enum fact_kind kind; /* 0 when the fact could not be read */
+	struct row row;      /* what is held now under the fact's id */
+	struct row_id author;
+};
+
+/* Bytes of memory that a ledger with these options needs. */
+size_t ledger_memory(const struct ledger_options *options);
+
+/* Prepares an empty ledger in memory that is aligned to 16. */
+void ledger_init(struct ledger *ledger, const struct ledger_options *options, void *memory);
+
+/* Offers a fact. Cheap checks come first; may_verify permits the expensive one. */
+struct ledger_outcome ledger_offer(
+	struct ledger *ledger, uint64_t now, const void *bytes, size_t size, bool may_verify);
+
+/* A sentence fragment for people: "not signed by whom it should be". */
+const char *verdict_text(enum verdict verdict);
+
+/* Asking. */
+
+struct member *ledger_find(const struct ledger *ledger, const struct row_id *id);
+struct member *ledger_find_site(const struct ledger *ledger, const struct key *site);
+struct member *ledger_find_name(const struct ledger *ledger, const char *name);
+bool ledger_is_revoked(const struct ledger *ledger, const struct hash *site);
+void ledger_certificate(
+	const struct ledger *ledger, const struct member *member, struct certificate *ret);
+
+/* Whether there is a record; false also where there is none. Expired ones are read, too. */
+bool ledger_record(const struct ledger *ledger, const struct member *member, struct record *ret);
+
+/* Whether there is a record that is believed at this time. */
+bool member_is_live(const struct member *member, uint64_t now);
+
+/* Why a certificate could not be issued beside those that are in force; NULL where it could. */
+const char *ledger_rivalry(
+	const struct ledger *ledger, const struct certificate *certificate, struct row_id *rival);
+
+/* Counts and hashes of what is held at this time. */
+const struct ledger_summary *ledger_summarize(struct ledger *ledger, uint64_t now);
+
+/*
+ * Rows from the id first on, ascending, at most most; with those that are out where out is set.
+ * Says in last the id that the rows reach to: all ones where nothing follows.
+ */
+uint32_t ledger_rows(const struct ledger *ledger, uint64_t now, const struct row_id *first,
+	const struct row_id *end, bool out, struct row *rows, uint32_t most, struct row_id *last);
+
+/* The row of one id, as held. */
+struct row ledger_row(const struct ledger *ledger, uint64_t now, const struct row_id *id);
+
+/*
+ * Handles of the facts of an id that somebody with this row lacks, certificates first; at most 3.
+ * With same, also those that are of the row's own version and sequence.
+ */
+uint32_t ledger_newer(const struct ledger *ledger, uint64_t now, const struct row *row, bool same,
+	uint32_t handles[static 3]);
+
+/* The bytes behind such a handle, good until the next offer. */
+const uint8_t *ledger_bytes(const struct ledger *ledger, uint32_t handle, size_t *size);
+
+/* The hash over the rows of a range, as ledger_rows() gives them. */
+struct hash ledger_range_hash(const struct ledger *ledger, uint64_t now, const struct row_id *first,
+	const struct row_id *end, bool out);

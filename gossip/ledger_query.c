@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ledger_query.c - what the ledger holds, as rows, counts and hashes.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "gossip/ledger_internal.h"
+
+#define REVOKED_MAX                                                                   \
+	2 /* revocations of one id that are handed out: keys whose hashes begin alike \
+	   */
+
+static int compare_ids(const uint8_t *a, const uint8_t *b)
+{
+	return memcmp(a, b, ROW_ID_SIZE);
+}
+
+/* Places in the four tables that rows come from, moved along together in the order of ids. */
+struct cursor {
+	const struct ledger *ledger;
+	uint64_t now;
+	uint32_t member;
+	uint32_t admin;
+	uint32_t revocation;
+	uint32_t removal;
+	bool out; /* also those that are out */
+};
+
+/* One row and the hashes that stand behind it. */
+struct item {
+	struct row row;
+	struct hash hashes[2];
+	size_t hash_count;
+};
+
+static struct cursor cursor_at(
+	const struct ledger *ledger, uint64_t now, const struct row_id *first, bool out)
+{
+	uint8_t key[HASH_SIZE + 1] = {0};
+	struct cursor cursor = {.ledger = ledger, .now = now, .out = out};
+
+	memcpy(key, first->bytes, ROW_ID_SIZE);
+	cursor.member = table_lower_bound(&ledger->members, key);
+	cursor.admin = table_lower_bound(&ledger->admins, key);
+	cursor.revocation = table_lower_bound(&ledger->revocations, key);
+	cursor.removal = table_lower_bound(&ledger->removals, key);
+	return cursor;
+}
+
+static struct item member_item(const struct member *member, uint64_t now)
+{
+	bool live = member_is_live(member, now);
+	struct item item = {
+		.row = {member->id, member->version, live ? member->sequence : 0},
+		.hashes = {member->certificate_hash, member->record_hash},
+		.hash_count = live ? 2 : 1,
+	};
+
+	return item;
+}
+
+static struct item revocation_item(const struct revocation_row *row)
+{
+	return (struct item){.row = {row_id_of(&row->subject), LEDGER_REVOKED_VERSION, 0},
+		.hashes = {row->hash},
+		.hash_count = 1};
+}
+
+static struct item removal_item(const struct removal_row *row)
+{
+	struct item item = {.row = {.version = LEDGER_REVOKED_VERSION,
+				    .sequence = 1 + (uint64_t)row->key[HASH_SIZE]},
+		.hashes = {row->hash},
+		.hash_count = 1};
+
+	memcpy(item.row.id.bytes, row->key, ROW_ID_SIZE);
+	return item;
+}
+
+/* An admin whose delegation is not known has no row of its own. */
+static const struct admin *admin_here(struct cursor *cursor)
+{
+	const struct table *admins = &cursor->ledger->admins;
+
+	while (cursor->admin < admins->count) {
+		const struct admin *admin = table_at(admins, cursor->admin);
+
+		if (admin->delegation != ARENA_NONE)
+			return admin;
+		cursor->admin++;
+	}
+	return NULL;
+}
+
+/* Takes a candidate for the next row if it comes before the one so far. */
+static bool comes_first(const struct item *best, bool found, const struct item *candidate)
+{
+	return !found || compare_ids(candidate->row.id.bytes, best->row.id.bytes) < 0;
+}
+
+static bool next_item(struct cursor *cursor, struct item *ret)
+{
+	const struct ledger *ledger = cursor->ledger;
+	const struct admin *admin = admin_here(cursor);
+	uint32_t *moved = NULL;
+	struct item candidate;
+	bool found = false;
+
+	if (cursor->member < ledger->members.count) {
+		*ret = member_item(table_at(&ledger->members, cursor->member), cursor->now);
+		moved = &cursor->member;
+		found = true;
+	}
+	if (admin) {
+		candidate = (struct item){.row = {admin->id, admin->version, 0},
+			.hashes = {admin->hash},
+			.hash_count = 1};
+		if (comes_first(ret, found, &candidate)) {
+			*ret = candidate;
+			moved = &cursor->admin;
+			found = true;
+		}
+	}
+	if (cursor->out && cursor->revocation < ledger->revocations.count) {
+		candidate = revocation_item(table_at(&ledger->revocations, cursor->revocation));
+		if (comes_first(ret, found, &candidate)) {
+			*ret = candidate;
+			moved = &cursor->revocation;
+			found = true;
+		}
+	}
+	if (cursor->out && cursor->removal < ledger->removals.count) {
+		candidate = removal_item(table_at(&ledger->removals, cursor->removal));
+		if (comes_first(ret, found, &candidate)) {
+			*ret = candidate;
+			moved = &cursor->removal;
+			found = true;
+		}
+	}
+	if (found)
+		++*moved;
+	return found;
+}
+
+uint32_t ledger_rows(const struct ledger *ledger, uint64_t now, const struct row_id *first,
+	const struct row_id *end, bool out, struct row *rows, uint32_t most, struct row_id *last)
+{
+	struct cursor cursor = cursor_at(ledger, now, first, out);
+	struct item item;
+	uint32_t count = 0;
+
+	*last = *end;
+	while (next_item(&cursor, &item) && compare_ids(item.row.id.bytes, end->bytes) <= 0) {
+		if (count == most) {
+			/* All rows of one id go together: the range ends before this one begins. */
+			while (count > 0 &&
+				compare_ids(rows[count - 1].id.bytes, item.row.id.bytes) == 0)
+				count--;
+			assert(count > 0);
+			*last = rows[count - 1].id;
+			break;
+		}
+		rows[count++] = item.row;
+	}
+	return count;
+}
+
+struct hash ledger_range_hash(const struct ledger *ledger, uint64_t now, const struct row_id *first,
+	const struct row_id *end, bool out)
+{
+	struct cursor cursor = cursor_at(ledger, now, first, out);
+	struct item item;
+	struct hash chained = {{0}};
+
+	while (next_item(&cursor, &item) && compare_ids(item.row.id.bytes, end->bytes) <= 0) {
+		struct hash parts[3] = {chained, item.hashes[0], item.hashes[1]};
+
+		chained = hash_of(parts, (1 + item.hash_count) * sizeof parts[0]);
+	}
+	return chained;
+}
+
+struct row ledger_row(const struct ledger *ledger, uint64_t now, const struct row_id *id)
+{
+	struct cursor cursor = cursor_at(ledger, now, id, true);
+	struct row row = {.id = *id};
+	struct item item;
+
+	while (next_item(&cursor, &item) && compare_ids(item.row.id.bytes, id->bytes) == 0) {
+		/* A revoked site is out, whatever else there is; a removed admin's row stays its
+		 * own. */
+		if (row.version == 0 ||
+			(item.row.version == LEDGER_REVOKED_VERSION && item.row.sequence == 0))
+			row = item.row;
+	}
+	return row;
+}
+
+/* Facts of those that are out, for somebody who asks for them. */
+static uint32_t newer_out(
+	const struct ledger *ledger, const struct row *row, uint32_t handles[static 3])
+{
+	uint8_t key[HASH_SIZE + 1] = {0};
+	uint32_t count = 0;
+
+	memcpy(key, row->id.bytes, ROW_ID_SIZE);
+	if (row->sequence > 0) {
+		for (uint32_t i = table_lower_bound(&ledger->removals, key);
+			i < ledger->removals.count; i++) {
+			const struct removal_row *removal = table_at(&ledger->removals, i);
+
+			if (compare_ids(removal->key, row->id.bytes) != 0)
+				break;
+			if (removal->key[HASH_SIZE] + 1u == row->sequence && count < REVOKED_MAX)
+				handles[count++] = removal->fact;
+		}
+		return count;
+	}
+	for (uint32_t i = table_lower_bound(&ledger->revocations, key);
+		i < ledger->revocations.count && count < REVOKED_MAX; i++) {
+		const struct revocation_row *revocation = table_at(&ledger->revocations, i);
+
+		if (compare_ids(revocation->subject.bytes, row->id.bytes) != 0)
+			break;
+		handles[count++] = revocation->fact;
+	}
+	return count;
+}
+
+uint32_t ledger_newer(const struct ledger *ledger, uint64_t now, const struct row *row, bool same,
+	uint32_t handles[static 3])
+{
+	const struct member *member = ledger_find(ledger, &row->id);
+	const struct admin *admin = table_find(&ledger->admins, row->id.bytes);
+	uint32_t count = 0;
+
+	if (row->version == LEDGER_REVOKED_VERSION)
+		return newer_out(ledger, row, handles);
+	if (admin && admin->delegation != ARENA_NONE &&
+		(admin->version > row->version || (same && admin->version == row->version)))
+		handles[count++] = admin->delegation;
+	if (!member)
+		return count;
+	if (member->version > row->version || (same && member->version == row->version))
+		handles[count++] = member->certificate;
+	if (member_is_live(member, now) &&
+		(member->sequence > row->sequence || (same && member->sequence == row->sequence)))
+		handles[count++] = member->record;
+	return count;
+}
+
+/* Revocations and removals stand for themselves: their set is small and only grows. */
+static struct hash hash_out(const struct ledger *ledger)
+{
+	struct hash parts[2] = {{{0}}, {{0}}};
+
+	for (uint32_t i = 0; i < ledger->revocations.count; i++) {
+		const struct revocation_row *row = table_at(&ledger->revocations, i);
+
+		parts[1] = row->hash;
+		parts[0] = hash_of(parts, sizeof parts);
+	}
+	for (uint32_t i = 0; i < ledger->removals.count; i++) {
+		const struct removal_row *row = table_at(&ledger->removals, i);
+
+		parts[1] = row->hash;
+		parts[0] = hash_of(parts, sizeof parts);
+	}
+	return parts[0];
+}
+
+const struct ledger_summary *ledger_summarize(struct ledger *ledger, uint64_t now)
+{
+	static const struct row_id lowest;
+	struct row_id highest;
+	struct ledger_summary *summary = &ledger->summary;
+
+	if (now >= ledger->summary_from && now < ledger->summary_until)
+		return summary;
+	memset(highest.bytes, 0xff, sizeof highest.bytes);
+	*summary = (struct ledger_summary){
+		.facts_hash = ledger_range_hash(ledger, now, &lowest, &highest, false),
+		.revocations = ledger->revocations.count + ledger->removals.count,
+		.revocations_hash = hash_out(ledger),
+	};
+	ledger->summary_from = now;
+	ledger->summary_until = UINT64_MAX;
+	for (uint32_t i = 0; i < ledger->members.count; i++) {
+		const struct member *member = table_at(&ledger->members, i);
+
+		summary->facts++;
+		if (!member_is_live(member, now))
+			continue;
+		summary->facts++;
+		if (member->expires < ledger->summary_until)
+			ledger->summary_until = member->expires;
+	}
+	for (uint32_t i = 0; i < ledger->admins.count; i++) {
+		const struct admin *admin = table_at(&ledger->admins, i);
+
+		summary->facts += admin->delegation != ARENA_NONE;
+	}
+	return summary;
+}
+
+struct member *ledger_find_name(const struct ledger *ledger, const char *name)
+{
+	for (uint32_t i = 0; i < ledger->members.count; i++) {
+		struct member *member = table_at(&ledger->members, i);
+		struct certificate certificate;
+
+		ledger_certificate(ledger, member, &certificate);
+		if (member->in_force && strcmp(certificate.name, name) == 0)
+			return member;
+	}
+	return NULL;
+}
+
+const char *ledger_rivalry(
+	const struct ledger *ledger, const struct certificate *certificate, struct row_id *rival)
+{
+	return index_meeting(ledger, certificate, rival);
+}
