@@ -250,6 +250,19 @@ static void print_group(FILE *out, const char *group)
 	}
 }
 
+/* Offers what a command can begin with. */
+static void offer_first_words(struct text_nearest *nearest)
+{
+	static const char *const groups[] = {"config"};
+
+	for (size_t i = 0; i < command_count; i++) {
+		if (!strchr(commands[i].name, ' '))
+			text_nearest_offer(nearest, commands[i].name);
+	}
+	for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++)
+		text_nearest_offer(nearest, groups[i]);
+}
+
 /* Says that there is no such command, with the nearest one there is. */
 static int refuse_command(char **words, size_t count)
 {
@@ -257,16 +270,16 @@ static int refuse_command(char **words, size_t count)
 	char typed[NAME_SIZE];
 	char shown[SHOWN_SIZE];
 
-	if (count == 1 && is_group(words[0])) {
+	if (is_group(words[0]) && count == 1) {
 		say("\"%s\" needs one more word", words[0]);
 		print_group(stderr, words[0]);
 		return STATUS_WRONG_USE;
 	}
 	(void)snprintf(typed, sizeof typed, "%s", words[0]);
 	text_nearest_init(&nearest, typed);
-	for (size_t i = 0; i < command_count; i++)
-		text_nearest_offer(&nearest, commands[i].name);
-	if (count > 1 && !nearest.best) {
+	if (!is_group(words[0]))
+		offer_first_words(&nearest);
+	if (count > 1 && is_group(words[0])) {
 		(void)snprintf(typed, sizeof typed, "%s %s", words[0], words[1]);
 		text_nearest_init(&nearest, typed);
 		for (size_t i = 0; i < command_count; i++)
@@ -289,8 +302,9 @@ int command_help(const struct invocation *invocation)
 		print_overview(stdout);
 		return STATUS_DONE;
 	}
+	/* What stands behind the command is of no matter: "backup home.backup --help" is clear. */
 	command = find_command(invocation->words, invocation->count, &used);
-	if (command && used == invocation->count) {
+	if (command) {
 		print_command(stdout, command);
 		return STATUS_DONE;
 	}
@@ -369,6 +383,22 @@ static int option_of(int found)
 	return id;
 }
 
+/* The word that getopt_long() just took: before the argument where that stood alone. */
+static const char *typed_option(char **argv)
+{
+	const char *word = argv[optind - 1];
+
+	return optarg == word ? argv[optind - 2] : word;
+}
+
+/* Beginnings of names are not taken: they would change their meaning with every new option. */
+static bool is_written_out(char **argv, const char *name)
+{
+	const char *typed = typed_option(argv) + 2;
+
+	return strcspn(typed, "=") == strlen(name);
+}
+
 /* Reads the options out of the words, wherever they stand. Returns 0 or an exit status. */
 static int read_options(struct invocation *invocation, int argc, char **argv)
 {
@@ -376,6 +406,8 @@ static int read_options(struct invocation *invocation, int argc, char **argv)
 	char letters[OPTIONS + 2];
 	int found;
 
+	/* Options may stand behind the command, whatever the environment says of POSIX. */
+	(void)unsetenv("POSIXLY_CORRECT");
 	fill_getopt(rows, letters);
 	opterr = 0;
 	while ((found = getopt_long(argc, argv, letters, rows, NULL)) != -1) {
@@ -384,6 +416,8 @@ static int read_options(struct invocation *invocation, int argc, char **argv)
 		if (found == ':' || found == '?')
 			return explain_option(found, argv);
 		id = option_of(found);
+		if (found >= FIRST_LONG && !is_written_out(argv, option_rows[id].name))
+			return refuse_option(typed_option(argv));
 		invocation->given[id] = true;
 		invocation->values[id] = optarg ? optarg : "";
 	}

@@ -22,9 +22,24 @@ struct check {
 	const char *file;
 	struct config config;
 	struct problems problems;
+	bool failed;          /* the state is there and cannot be read */
 	bool absent;          /* there is no such file, and there need not be */
 	char note[NOTE_SIZE]; /* what was not checked, and why; empty: all was */
 };
+
+static const char *peek_failure(int r)
+{
+	switch (r) {
+	case -ENOENT:
+		return "this site belongs to none yet";
+	case -EACCES:
+		return "only root and the agent may look there";
+	case -EBADMSG:
+		return "the state there is damaged";
+	default:
+		return strerror(-r);
+	}
+}
 
 /* Checks against the collective's own network, where this site knows one. */
 static void check_supernet(struct check *check, const char *state)
@@ -43,9 +58,10 @@ static void check_supernet(struct check *check, const char *state)
 		}
 		r = -EBADMSG;
 	}
+	check->failed = r == -EBADMSG;
 	(void)snprintf(check->note, sizeof check->note,
 		"not checked against the collective's own network: %s: %s", state,
-		r == -ENOENT ? "this site belongs to none yet" : strerror(r < 0 ? -r : EBADMSG));
+		peek_failure(r < 0 ? r : -EBADMSG));
 }
 
 static void print_json(const struct check *check)
@@ -131,7 +147,7 @@ int command_config_check(const struct invocation *invocation)
 		print_json(check);
 	else
 		print_plain(check);
-	status = check->problems.count > 0 ? STATUS_FAILED : STATUS_DONE;
+	status = check->problems.count > 0 || check->failed ? STATUS_FAILED : STATUS_DONE;
 	free(check);
 	return status;
 }
@@ -173,6 +189,12 @@ static int refuse_key(const char *path)
 	text_nearest_init(&nearest, path);
 	for (size_t i = 0; i < schema_key_count; i++)
 		text_nearest_offer(&nearest, schema_keys[i].path);
+	for (size_t i = 0; i < schema_key_count && !nearest.best; i++) {
+		const char *leaf = strrchr(schema_keys[i].path, '.');
+
+		if (leaf && strcmp(leaf + 1, path) == 0)
+			nearest.best = schema_keys[i].path;
+	}
 	text_show(path, strlen(path), shown, sizeof shown);
 	if (nearest.best)
 		say("there is no key \"%s\": did you mean \"%s\"?", shown, nearest.best);
@@ -181,21 +203,31 @@ static int refuse_key(const char *path)
 	return STATUS_WRONG_USE;
 }
 
+/* Whether a key is the one that was named, or in the section that was named. */
+static bool is_wanted(const struct schema_key *key, const char *name)
+{
+	size_t length = strlen(name);
+
+	return strncmp(key->path, name, length) == 0 &&
+	       (length == 0 || key->path[length] == '\0' || key->path[length] == '.');
+}
+
 int command_config_keys(const struct invocation *invocation)
 {
-	const struct schema_key *wanted = NULL;
+	const char *name = invocation->count > 0 ? invocation->words[0] : "";
+	const struct schema_key *wanted = schema_find(name);
+	size_t count = 0;
 	struct json json;
 
-	if (invocation->count > 0) {
-		wanted = schema_find(invocation->words[0]);
-		if (!wanted)
-			return refuse_key(invocation->words[0]);
-	}
+	for (size_t i = 0; i < schema_key_count; i++)
+		count += is_wanted(&schema_keys[i], name);
+	if (count == 0)
+		return refuse_key(name);
 	if (invocation->given[OPTION_JSON]) {
 		json_init(&json, stdout);
 		json_array(&json, NULL);
 		for (size_t i = 0; i < schema_key_count; i++) {
-			if (!wanted || wanted == &schema_keys[i])
+			if (is_wanted(&schema_keys[i], name))
 				print_key_json(&json, &schema_keys[i]);
 		}
 		json_array_end(&json);
@@ -203,8 +235,10 @@ int command_config_keys(const struct invocation *invocation)
 	} else if (wanted) {
 		print_key(wanted);
 	} else {
-		for (size_t i = 0; i < schema_key_count; i++)
-			(void)printf("%s\n", schema_keys[i].path);
+		for (size_t i = 0; i < schema_key_count; i++) {
+			if (is_wanted(&schema_keys[i], name))
+				(void)printf("%s\n", schema_keys[i].path);
+		}
 	}
 	return STATUS_DONE;
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
@@ -14,7 +15,7 @@
 
 enum { KEY_INTERRUPT = 3, KEY_END = 4, KEY_BACKSPACE = 8, KEY_KILL = 21, KEY_DELETE = 127 };
 
-/* Reads up to a line end. Returns 0, -EINVAL when it is too long, or what reading returned. */
+/* Reads up to a line end. Returns 0, -E2BIG when it is too long, -EILSEQ for a NUL, or an errno. */
 static int read_line(int fd, char out[static PASSPHRASE_SIZE])
 {
 	size_t length = 0;
@@ -29,8 +30,11 @@ static int read_line(int fd, char out[static PASSPHRASE_SIZE])
 			return -errno;
 		if (n == 0 || c == '\n')
 			break;
+		/* What stands behind a NUL would silently not count. */
+		if (c == '\0')
+			return -EILSEQ;
 		if (length == PASSPHRASE_SIZE - 1)
-			return -EINVAL;
+			return -E2BIG;
 		out[length++] = c;
 	}
 	if (length > 0 && out[length - 1] == '\r')
@@ -39,7 +43,23 @@ static int read_line(int fd, char out[static PASSPHRASE_SIZE])
 	return 0;
 }
 
-/* One key at a time, so that an interrupt cannot leave the terminal without echo. */
+/* The signal that came while a person was asked. */
+static volatile sig_atomic_t caught;
+
+static void catch_signal(int number)
+{
+	caught = number;
+}
+
+/* The length without its last character, which may be of several bytes. */
+static size_t cut_character(const char *text, size_t length)
+{
+	while (length > 0 && ((unsigned char)text[length - 1] & 0xc0) == 0x80)
+		length--;
+	return length > 0 ? length - 1 : 0;
+}
+
+/* One key at a time. Returns 0, -ECANCELED, -E2BIG, or an errno. */
 static int read_keys(int fd, char out[static PASSPHRASE_SIZE])
 {
 	size_t length = 0;
@@ -48,20 +68,20 @@ static int read_keys(int fd, char out[static PASSPHRASE_SIZE])
 	for (;;) {
 		ssize_t n = read(fd, &c, 1);
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && !caught)
 			continue;
-		if (n < 0)
+		if (n < 0 && errno != EINTR)
 			return -errno;
-		if (n == 0 || c == KEY_INTERRUPT || (c == KEY_END && length == 0))
+		if (n <= 0 || c == KEY_INTERRUPT || (c == KEY_END && length == 0))
 			return -ECANCELED;
 		if (c == '\n' || c == '\r')
 			break;
 		if (c == KEY_BACKSPACE || c == KEY_DELETE)
-			length -= length > 0;
+			length = cut_character(out, length);
 		else if (c == KEY_KILL)
 			length = 0;
 		else if (length == PASSPHRASE_SIZE - 1)
-			return -EINVAL;
+			return -E2BIG;
 		else
 			out[length++] = c;
 	}
@@ -69,11 +89,34 @@ static int read_keys(int fd, char out[static PASSPHRASE_SIZE])
 	return 0;
 }
 
+/* With echo off, whatever ends the program first gives the terminal back as it was. */
+static int read_silently(const struct termios *silent, const struct termios *before,
+	char out[static PASSPHRASE_SIZE])
+{
+	static const int numbers[] = {SIGTERM, SIGHUP, SIGQUIT, SIGINT};
+	struct sigaction actions[sizeof numbers / sizeof numbers[0]];
+	const struct sigaction catching = {.sa_handler = catch_signal};
+	int r;
+
+	caught = 0;
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		(void)sigaction(numbers[i], &catching, &actions[i]);
+	r = tcsetattr(STDIN_FILENO, TCSAFLUSH, silent) < 0 ? -errno : read_keys(STDIN_FILENO, out);
+	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		(void)sigaction(numbers[i], &actions[i], NULL);
+	(void)fputc('\n', stderr);
+	if (caught) {
+		sodium_memzero(out, PASSPHRASE_SIZE);
+		(void)raise(caught);
+	}
+	return r;
+}
+
 static int ask(const char *question, char out[static PASSPHRASE_SIZE])
 {
 	struct termios before;
 	struct termios silent;
-	int r;
 
 	if (tcgetattr(STDIN_FILENO, &before) < 0)
 		return -errno;
@@ -82,14 +125,10 @@ static int ask(const char *question, char out[static PASSPHRASE_SIZE])
 	silent.c_cc[VMIN] = 1;
 	silent.c_cc[VTIME] = 0;
 	(void)fprintf(stderr, "%s: ", question);
-	if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent) < 0)
-		return -errno;
-	r = read_keys(STDIN_FILENO, out);
-	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-	(void)fputc('\n', stderr);
-	return r;
+	return read_silently(&silent, &before, out);
 }
 
+/* Returns 0, -EKEYREJECTED when the two differ, or what asking returned. */
 static int ask_person(int confirm, char out[static PASSPHRASE_SIZE])
 {
 	char again[PASSPHRASE_SIZE];
@@ -98,31 +137,50 @@ static int ask_person(int confirm, char out[static PASSPHRASE_SIZE])
 	if (r < 0 || !confirm)
 		return r;
 	r = ask("Once more", again);
-	if (r == 0 && strcmp(out, again) != 0) {
-		say("the two are not the same");
-		r = -EINVAL;
-	}
+	if (r == 0 && strcmp(out, again) != 0)
+		r = -EKEYREJECTED;
 	sodium_memzero(again, sizeof again);
 	return r;
 }
 
+static void explain_failure(int r, const char *from)
+{
+	switch (r) {
+	case -ECANCELED:
+		say("cancelled; nothing was done");
+		break;
+	case -EKEYREJECTED:
+		say("the two are not the same; nothing was done");
+		break;
+	case -E2BIG:
+		say("the passphrase is longer than %d bytes", PASSPHRASE_SIZE - 1);
+		break;
+	case -EILSEQ:
+		say("%s: a passphrase is text, and this holds a NUL byte", from);
+		break;
+	default:
+		say("%s: %s", from, strerror(-r));
+		break;
+	}
+}
+
 int passphrase_read(const char *file, int confirm, char out[static PASSPHRASE_SIZE])
 {
-	int fd;
-	int r;
+	int fd = STDIN_FILENO;
+	int r = 0;
 
-	if (!file && isatty(STDIN_FILENO)) {
-		r = ask_person(confirm, out);
-		if (r == -ECANCELED)
-			say("cancelled; nothing was done");
-		return r;
+	if (file) {
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+		r = fd < 0 ? -errno : 0;
 	}
-	fd = file ? open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY) : STDIN_FILENO;
-	r = fd < 0 ? -errno : read_line(fd, out);
-	if (r == -EINVAL)
-		say("the passphrase is longer than %d characters", PASSPHRASE_SIZE - 1);
-	else if (r < 0)
-		say("%s: %s", file ? file : "standard input", strerror(-r));
+	if (r == 0 && !file && isatty(STDIN_FILENO))
+		r = ask_person(confirm, out);
+	else if (r == 0)
+		r = read_line(fd, out);
+	if (r < 0) {
+		sodium_memzero(out, PASSPHRASE_SIZE);
+		explain_failure(r, file ? file : "standard input");
+	}
 	if (file && fd >= 0)
 		(void)close(fd);
 	return r;

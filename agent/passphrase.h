@@ -9,7 +9,7 @@
 /*
  * Reads a passphrase: from the first line of file when file is not NULL; else, where standard input
  * is a terminal, asked for there without echo, and twice when confirm is set; else from the first
- * line of standard input. Says itself what went wrong. Returns 0, -ECANCELED (Ctrl-C), -EINVAL, or
- * what reading returned. The caller wipes out.
+ * line of standard input. Returns 0, or a negative errno after saying what went wrong. The caller
+ * wipes out.
  */
 int passphrase_read(const char *file, int confirm, char out[static PASSPHRASE_SIZE]);

@@ -2,7 +2,10 @@
 /*
  * state_commands.c - "collective backup" and "collective restore".
  */
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <sodium.h>
 
@@ -17,8 +20,14 @@ int command_backup(const struct invocation *invocation)
 	char passphrase[PASSPHRASE_SIZE];
 	char why[STORE_WHY_SIZE];
 	struct store *store;
-	int r = store_open(&store, state, false, why);
+	int r;
 
+	/* What is known to fail is said before anybody is asked for anything. */
+	if (access(file, F_OK) == 0) {
+		say("%s: a file of this name is there already", file);
+		return STATUS_FAILED;
+	}
+	r = store_open(&store, state, false, why);
 	if (r < 0) {
 		say("%s", why);
 		return STATUS_FAILED;
@@ -45,8 +54,13 @@ int command_restore(const struct invocation *invocation)
 	const char *state = invocation->values[OPTION_STATE];
 	char passphrase[PASSPHRASE_SIZE];
 	char why[STORE_WHY_SIZE];
-	int r = passphrase_read(invocation->values[OPTION_PASSPHRASE_FILE], 0, passphrase);
+	int r;
 
+	if (access(file, R_OK) < 0) {
+		say("%s: %s", file, strerror(errno));
+		return STATUS_FAILED;
+	}
+	r = passphrase_read(invocation->values[OPTION_PASSPHRASE_FILE], 0, passphrase);
 	if (r < 0)
 		return STATUS_FAILED;
 	r = store_restore(state, file, passphrase, why);

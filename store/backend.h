@@ -37,6 +37,17 @@ extern const char *const store_key_files[STORE_KEY_SLOTS];
 /* Opens a directory for state: makes it if told, and checks that it is private. */
 int directory_open(int *ret_fd, const char *path, bool create, char why[static STORE_WHY_SIZE]);
 
+/* Makes a directory's own entry durable, in the directory that holds it. */
+int directory_sync_parent(const char *path);
+
+bool directory_has(int dir_fd, const char *name);
+
+/* Takes the lock of a state directory; it is held until the descriptor is closed. */
+int directory_lock(int *ret_fd, int dir_fd, const char *path, char why[static STORE_WHY_SIZE]);
+
+/* Brings everything of a state in SQLite into its one file. To be followed by store_close(). */
+int sqlite_gather(struct store *store);
+
 /* Gives a file that root made to the owner of the directory. */
 void directory_own(int dir_fd, int file_fd);
 

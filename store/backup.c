@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,8 +122,10 @@ static int seal_key(struct sealer *sealer, struct store *store, enum store_key_s
 	struct key key;
 	int r = store_key_read(store, slot, &key, why);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		why[0] = '\0';
 		return 0;
+	}
 	if (r < 0)
 		return r;
 	wire_writer_init(&writer, bytes, sizeof bytes);
@@ -198,6 +199,16 @@ int store_backup(struct store *store, const char *path, const char *passphrase,
 	return backup_write(store, path, passphrase, &cost, why);
 }
 
+/* Characters of a UTF-8 text: bytes that do not continue one. */
+static size_t count_characters(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += ((unsigned char)*text & 0xc0) != 0x80;
+	return count;
+}
+
 int backup_write(struct store *store, const char *path, const char *passphrase,
 	const struct backup_cost *cost, char why[static STORE_WHY_SIZE])
 {
@@ -206,24 +217,21 @@ int backup_write(struct store *store, const char *path, const char *passphrase,
 	int fd;
 	int r;
 
-	if (strlen(passphrase) < STORE_PASSPHRASE_MIN)
+	if (count_characters(passphrase) < STORE_PASSPHRASE_MIN)
 		return explain(why, -EINVAL, "the passphrase needs at least %d characters",
 			STORE_PASSPHRASE_MIN);
-	if (snprintf(part, sizeof part, "%s.part", path) >= (int)sizeof part)
+	if (snprintf(part, sizeof part, "%s.XXXXXX", path) >= (int)sizeof part)
 		return explain(why, -ENAMETOOLONG, "%s: the path is too long", path);
 	if (access(path, F_OK) == 0)
 		return explain(why, -EEXIST, "%s: a file of this name is there already", path);
-	if (unlink(part) < 0 && errno != ENOENT) {
-		r = -errno;
-		return explain(why, r, "%s: %s", part, strerror(-r));
-	}
-	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* A name of its own: what else lies there is not ours to replace. */
+	fd = mkostemp(part, O_CLOEXEC);
 	sealer.file = fd < 0 ? NULL : fdopen(fd, "w");
 	if (!sealer.file) {
 		r = -errno;
 		if (fd >= 0)
 			(void)close(fd);
-		return explain(why, r, "%s: %s", part, strerror(-r));
+		return explain(why, r, "%s: cannot be written: %s", path, strerror(-r));
 	}
 	why[0] = '\0';
 	r = seal_all(&sealer, store, passphrase, cost, why);
@@ -234,6 +242,8 @@ int backup_write(struct store *store, const char *path, const char *passphrase,
 	sodium_memzero(&sealer, sizeof sealer);
 	if (r == 0)
 		r = publish(part, path);
+	if (r == 0)
+		return directory_sync_parent(path);
 	if (r < 0) {
 		(void)unlink(part);
 		if (!why[0])
@@ -257,6 +267,7 @@ struct opener {
 	FILE *file;
 	struct batch *batch;
 	uint32_t items;
+	uint32_t rows;
 	bool ended;
 };
 
@@ -305,7 +316,8 @@ static int write_batch(struct store *store, struct batch *batch)
 	return r;
 }
 
-static int take_row(struct store *store, struct batch *batch, struct wire_reader *reader)
+static int take_row(
+	struct store *store, struct batch *batch, struct wire_reader *reader, uint32_t *rows)
 {
 	struct store_row row = {0};
 	size_t key_size;
@@ -327,6 +339,7 @@ static int take_row(struct store *store, struct batch *batch, struct wire_reader
 		row.key_size = 0;
 	}
 	batch->rows[batch->count++] = row;
+	++*rows;
 	return batch->count == BATCH_ROWS ? write_batch(store, batch) : 0;
 }
 
@@ -347,7 +360,7 @@ static int take_item(struct opener *opener, struct store *store, size_t size, bo
 	if (item == ITEM_KEY && count == 3)
 		return take_key(store, &reader);
 	if (item == ITEM_ROW && count == 6)
-		return take_row(store, batch, &reader);
+		return take_row(store, batch, &reader, &opener->rows);
 	if (item != ITEM_END || count != 2 ||
 		wire_read_uint(&reader, UINT32_MAX) != opener->items - 1 ||
 		wire_reader_end(&reader) < 0)
@@ -356,12 +369,12 @@ static int take_item(struct opener *opener, struct store *store, size_t size, bo
 	return write_batch(store, batch);
 }
 
-/* Returns 0, -EBADMSG when the file ends early, or -EIO. */
+/* Returns 0, -EBADMSG when the file ends early, or -EREMOTEIO when it cannot be read. */
 static int read_exactly(FILE *file, void *out, size_t size)
 {
 	if (fread(out, 1, size, file) == size)
 		return 0;
-	return ferror(file) ? -EIO : -EBADMSG;
+	return ferror(file) ? -EREMOTEIO : -EBADMSG;
 }
 
 static int open_frame(struct opener *opener, struct store *store)
@@ -454,6 +467,8 @@ static int settle(int dir_fd)
 	}
 	if (r == 0 && fsync(dir_fd) < 0)
 		r = -errno;
+	if (r == 0 && directory_has(dir_fd, STORE_FILE))
+		r = -EEXIST;
 	if (r == 0 && renameat(fd, STORE_FILE, dir_fd, STORE_FILE) < 0)
 		r = -errno;
 	if (r == 0 && fsync(dir_fd) < 0)
@@ -462,22 +477,43 @@ static int settle(int dir_fd)
 	return r;
 }
 
-static void own_files(int dir_fd)
+static int count_row(const struct store_row *row, void *context)
 {
-	int fd = openat(dir_fd, STORE_RESTORING, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	int file;
+	(void)row;
+	++*(uint32_t *)context;
+	return 0;
+}
 
+/* Opens what was rebuilt once more: it is whole on the disk, in one file. */
+static int check_rebuilt(const char *inner, uint32_t rows, char why[static STORE_WHY_SIZE])
+{
+	struct store *store = NULL;
+	uint32_t found = 0;
+	int r = store_open(&store, inner, false, why);
+
+	if (r < 0)
+		return r;
+	for (int table = 0; table < STORE_TABLES && r == 0; table++)
+		r = store_walk(store, (enum store_table)table, count_row, &found);
+	if (r == 0)
+		r = sqlite_gather(store);
+	store_close(store);
+	return r == 0 && found != rows ? -EIO : r;
+}
+
+/* The directory that a restore works in belongs to whom the state belongs. */
+static int make_restoring(int dir_fd)
+{
+	int fd;
+
+	if (mkdirat(dir_fd, STORE_RESTORING, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(dir_fd, STORE_RESTORING, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return;
-	for (int slot = 0; slot <= STORE_KEY_SLOTS; slot++) {
-		file = openat(fd, slot < STORE_KEY_SLOTS ? store_key_files[slot] : STORE_FILE,
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (file < 0)
-			continue;
-		directory_own(dir_fd, file);
-		(void)close(file);
-	}
+		return -errno;
+	directory_own(dir_fd, fd);
 	(void)close(fd);
+	return 0;
 }
 
 /* Rebuilds the state inside directory/restoring. */
@@ -485,28 +521,30 @@ static int rebuild(struct opener *opener, int dir_fd, const char *directory, con
 	char why[static STORE_WHY_SIZE])
 {
 	char inner[PATH_SIZE];
-	struct store *store;
+	struct store *store = NULL;
 	int r;
 
 	if (snprintf(inner, sizeof inner, "%s/" STORE_RESTORING, directory) >= (int)sizeof inner)
 		return explain(why, -ENAMETOOLONG, "%s: the path is too long", directory);
-	r = store_open(&store, inner, true, why);
+	r = make_restoring(dir_fd);
+	if (r == 0)
+		r = store_open(&store, inner, true, why);
 	if (r < 0)
 		return r;
 	r = open_all(opener, store, passphrase);
-	store_close(store);
+	/* Closing alone would not say whether the log made it into the file that is moved. */
 	if (r == 0)
-		own_files(dir_fd);
-	return r;
+		r = sqlite_gather(store);
+	store_close(store);
+	return r == 0 ? check_rebuilt(inner, opener->rows, why) : r;
 }
 
+/* Whether a state is there; keys alone are one whose database is lost, unless a restore was cut
+ * short. */
 static bool holds_state(int dir_fd)
 {
-	if (faccessat(dir_fd, STORE_FILE, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return true;
-	/* Keys alone are a state whose database is gone, unless a restore was cut short. */
-	return key_file_any(dir_fd) &&
-	       faccessat(dir_fd, STORE_RESTORING, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
+	return directory_has(dir_fd, STORE_FILE) ||
+	       (key_file_any(dir_fd) && !directory_has(dir_fd, STORE_RESTORING));
 }
 
 static int explain_restore(
@@ -514,7 +552,10 @@ static int explain_restore(
 {
 	switch (r) {
 	case -EKEYREJECTED:
-		return explain(why, r, "%s: this is not its passphrase", path);
+		return explain(
+			why, r, "%s: this is not its passphrase, or the file is damaged", path);
+	case -EREMOTEIO:
+		return explain(why, -EIO, "%s: cannot be read: %s", path, strerror(EIO));
 	case -EBADMSG:
 		return explain(why, r,
 			"%s: damaged or cut off: it was not restored; try another backup", path);
@@ -533,6 +574,8 @@ static int read_head(struct opener *opener, const char *path, char why[static ST
 		return explain(why, r, "%s: %s", path, strerror(-r));
 	}
 	r = read_exactly(opener->file, opener->head, HEAD_SIZE);
+	if (r == -EREMOTEIO)
+		return explain(why, -EIO, "%s: cannot be read: %s", path, strerror(errno));
 	if (r == 0 && memcmp(opener->head, magic, MAGIC_SIZE) == 0)
 		return 0;
 	return explain(why, -EBADMSG, "%s: this is not a backup of collective", path);
@@ -563,17 +606,21 @@ int store_restore(const char *directory, const char *path, const char *passphras
 {
 	struct opener opener = {0};
 	int dir_fd = -1;
+	int lock_fd = -1;
 	int r = read_head(&opener, path, why);
 
 	if (r == 0)
 		r = directory_open(&dir_fd, directory, true, why);
+	if (r == 0)
+		r = directory_lock(&lock_fd, dir_fd, directory, why);
 	if (r < 0)
 		goto out;
 	opener.batch = calloc(1, sizeof *opener.batch);
 	if (!opener.batch) {
 		r = explain(why, -ENOMEM, "out of memory");
-	} else if (flock(dir_fd, LOCK_EX | LOCK_NB) < 0) {
-		r = explain(why, -EBUSY, "%s: another restore is at work here", directory);
+	} else if (directory_has(dir_fd, STORE_FILE) && directory_has(dir_fd, STORE_RESTORING)) {
+		/* A restore that was cut short when only its tidying was left. */
+		restoring_remove(dir_fd);
 	} else if (holds_state(dir_fd)) {
 		r = explain(why, -EEXIST,
 			"%s: there is a state here already: move it away first, or name another "
@@ -587,6 +634,8 @@ out:
 	free(opener.batch);
 	if (opener.file)
 		(void)fclose(opener.file);
+	if (lock_fd >= 0)
+		(void)close(lock_fd);
 	if (dir_fd >= 0)
 		(void)close(dir_fd);
 	return r;

@@ -5,8 +5,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,15 +27,71 @@ const char *const store_key_files[STORE_KEY_SLOTS] = {
 	[STORE_KEY_LINKS_PENDING] = "links.key.pending",
 };
 
+bool directory_has(int dir_fd, const char *name)
+{
+	return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int directory_sync_parent(const char *path)
+{
+	char copy[PATH_MAX];
+	int fd;
+	int r;
+
+	if (strlen(path) >= sizeof copy)
+		return -ENAMETOOLONG;
+	memcpy(copy, path, strlen(path) + 1);
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = fsync(fd) < 0 ? -errno : 0;
+	(void)close(fd);
+	return r;
+}
+
+int directory_lock(int *ret_fd, int dir_fd, const char *path, char why[static STORE_WHY_SIZE])
+{
+	int fd = openat(dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	char holder[24] = "";
+	char line[24];
+	int length;
+	int r;
+
+	if (fd < 0) {
+		r = -errno;
+		return explain(why, r, "%s: cannot be written: %s%s", path, strerror(-r),
+			r == -EROFS ? ". To save this site, copy the directory to another disk and "
+				      "back that up"
+				    : "");
+	}
+	directory_own(dir_fd, fd);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		(void)!pread(fd, holder, sizeof holder - 1, 0);
+		holder[strspn(holder, "0123456789")] = '\0';
+		(void)close(fd);
+		return explain(why, r,
+			"%s: in use by another process%s%s: stop it first, or let it do this", path,
+			holder[0] ? ", number " : "", holder);
+	}
+	/* Only said to people; a disk that is full does not keep the state from being opened. */
+	length = snprintf(line, sizeof line, "%d\n", getpid());
+	(void)!ftruncate(fd, 0);
+	(void)!pwrite(fd, line, (size_t)length, 0);
+	*ret_fd = fd;
+	return 0;
+}
+
 int directory_open(int *ret_fd, const char *path, bool create, char why[static STORE_WHY_SIZE])
 {
 	struct stat status;
 	int fd;
 	int r;
 
-	if (create && mkdir(path, 0700) < 0 && errno != EEXIST) {
-		r = -errno;
-		return explain(why, r, "%s: cannot be made: %s", path, strerror(-r));
+	if (create) {
+		r = mkdir(path, 0700) < 0 ? -errno : directory_sync_parent(path);
+		if (r < 0 && r != -EEXIST)
+			return explain(why, r, "%s: cannot be made: %s", path, strerror(-r));
 	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0) {
@@ -189,7 +248,7 @@ int key_file_remove(int dir_fd, enum store_key_slot slot)
 bool key_file_any(int dir_fd)
 {
 	for (int slot = 0; slot < STORE_KEY_SLOTS; slot++) {
-		if (faccessat(dir_fd, store_key_files[slot], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (directory_has(dir_fd, store_key_files[slot]))
 			return true;
 	}
 	return false;

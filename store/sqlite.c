@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -351,47 +350,12 @@ static const struct store_backend sqlite_backend = {
 
 /* Opening. */
 
-static int take_lock(
-	struct sqlite_store *sqlite, const char *directory, char why[static STORE_WHY_SIZE])
-{
-	char holder[24] = "";
-	char line[24];
-	int length;
-	int r;
-
-	sqlite->lock_fd = openat(
-		sqlite->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (sqlite->lock_fd < 0) {
-		r = -errno;
-		return explain(why, r, "%s: cannot be written: %s", directory, strerror(-r));
-	}
-	directory_own(sqlite->dir_fd, sqlite->lock_fd);
-	if (flock(sqlite->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-		(void)!pread(sqlite->lock_fd, holder, sizeof holder - 1, 0);
-		holder[strspn(holder, "0123456789")] = '\0';
-		return explain(why, r,
-			"%s: in use by another process%s%s: stop it first, or let it do this",
-			directory, holder[0] ? ", number " : "", holder);
-	}
-	/* Only said to people; a disk that is full does not keep the state from being opened. */
-	length = snprintf(line, sizeof line, "%d\n", getpid());
-	(void)!ftruncate(sqlite->lock_fd, 0);
-	(void)!pwrite(sqlite->lock_fd, line, (size_t)length, 0);
-	return 0;
-}
-
 static int explain_damage(char why[static STORE_WHY_SIZE], const char *directory, const char *what)
 {
 	return explain(why, -EBADMSG,
 		"%s/" STORE_FILE ": damaged: %s. Nothing was changed. Move %s away and rebuild it "
 		"with \"collective restore\", or join again with a new invite",
 		directory, what, directory);
-}
-
-static bool exists(int dir_fd, const char *name)
-{
-	return faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 /* Makes the database under another name, then gives it its own. */
@@ -603,8 +567,8 @@ static int open_database(
 	r = check_file(sqlite->dir_fd, directory, why);
 	if (r < 0)
 		return r;
-	r = to_errno(sqlite3_open_v2(path, &sqlite->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_PRIVATECACHE, NULL));
+	r = to_errno(sqlite3_open_v2(
+		path, &sqlite->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_PRIVATECACHE, NULL));
 	if (r == 0)
 		r = to_errno(sqlite3_busy_timeout(sqlite->db, BUSY_MS));
 	/* Until the checks have passed, closing must not touch the file. */
@@ -631,11 +595,11 @@ static int open_database(
 static int check_missing(struct sqlite_store *sqlite, const char *directory, bool create,
 	char why[static STORE_WHY_SIZE])
 {
-	if (exists(sqlite->dir_fd, STORE_RESTORING))
+	if (directory_has(sqlite->dir_fd, STORE_RESTORING))
 		return explain(why, -EBADMSG,
 			"%s: a restore was cut short here: run \"collective restore\" again",
 			directory);
-	if (exists(sqlite->dir_fd, STORE_FILE "-wal") || key_file_any(sqlite->dir_fd))
+	if (directory_has(sqlite->dir_fd, STORE_FILE "-wal") || key_file_any(sqlite->dir_fd))
 		return explain(why, -EBADMSG,
 			"%s/" STORE_FILE
 			": missing, though other parts of a state are there. Nothing "
@@ -645,6 +609,25 @@ static int check_missing(struct sqlite_store *sqlite, const char *directory, boo
 	if (!create)
 		return explain(why, -ENOENT, "%s: there is no state here", directory);
 	return create_database(sqlite->dir_fd, directory, why);
+}
+
+/* Opens what the directory's descriptor stands for. On failure the caller closes. */
+static int open_in(struct sqlite_store *sqlite, const char *directory, bool create,
+	char why[static STORE_WHY_SIZE])
+{
+	int r = directory_open(&sqlite->dir_fd, directory, create, why);
+
+	/* A directory that is no state is not to be marked by a lock of ours. */
+	if (r == 0 && !create && !directory_has(sqlite->dir_fd, STORE_FILE))
+		r = check_missing(sqlite, directory, false, why);
+	if (r == 0)
+		r = directory_lock(&sqlite->lock_fd, sqlite->dir_fd, directory, why);
+	if (r == 0 && !directory_has(sqlite->dir_fd, STORE_FILE))
+		r = check_missing(sqlite, directory, create, why);
+	if (r < 0)
+		return r;
+	restoring_remove(sqlite->dir_fd);
+	return open_database(sqlite, directory, why);
 }
 
 int store_open(
@@ -658,26 +641,39 @@ int store_open(
 	sqlite->store.backend = &sqlite_backend;
 	sqlite->dir_fd = -1;
 	sqlite->lock_fd = -1;
-	r = directory_open(&sqlite->dir_fd, directory, create, why);
-	if (r < 0)
-		goto fail;
-	r = take_lock(sqlite, directory, why);
-	if (r < 0)
-		goto fail;
-	if (!exists(sqlite->dir_fd, STORE_FILE)) {
-		r = check_missing(sqlite, directory, create, why);
-		if (r < 0)
-			goto fail;
+	r = open_in(sqlite, directory, create, why);
+	if (r < 0) {
+		sqlite_close(&sqlite->store);
+		return r;
 	}
-	restoring_remove(sqlite->dir_fd);
-	r = open_database(sqlite, directory, why);
-	if (r < 0)
-		goto fail;
 	*ret = &sqlite->store;
 	return 0;
-fail:
-	sqlite_close(&sqlite->store);
+}
+
+int sqlite_gather(struct store *store)
+{
+	int64_t busy = 1;
+	int r = query_number(of(store)->db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
+
+	if (r == 0 && busy != 0)
+		r = -EBUSY;
 	return r;
+}
+
+/* The URI of a file that nobody writes: SQLite then leaves nothing beside it. */
+static void immutable_uri(const char *path, char out[static 3 * PATH_SIZE + 32])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				    "/._-";
+	size_t used = (size_t)sprintf(out, "file:");
+
+	for (; *path; path++) {
+		if (strchr(plain, *path))
+			out[used++] = *path;
+		else
+			used += (size_t)sprintf(out + used, "%%%02x", (unsigned char)*path);
+	}
+	(void)sprintf(out + used, "?immutable=1");
 }
 
 int store_peek(const char *directory, enum store_table table, uint8_t kind, const char *key,
@@ -686,19 +682,29 @@ int store_peek(const char *directory, enum store_table table, uint8_t kind, cons
 	struct sqlite_store sqlite = {.store.backend = &sqlite_backend};
 	const struct store_row wanted = {
 		.table = table, .kind = kind, .key = key, .key_size = (uint8_t)strlen(key)};
+	char uri[3 * PATH_SIZE + 32];
 	char path[PATH_SIZE];
+	char log[PATH_SIZE + 8];
 	int r;
 
 	if (snprintf(path, sizeof path, "%s/" STORE_FILE, directory) >= (int)sizeof path)
 		return -ENAMETOOLONG;
 	if (access(path, R_OK) < 0)
 		return -errno;
-	r = to_errno(sqlite3_open_v2(
-		path, &sqlite.db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, NULL));
+	(void)snprintf(log, sizeof log, "%s-wal", path);
+	immutable_uri(path, uri);
+	/* With a log beside it somebody is at work, and the log is read, too. */
+	r = to_errno(access(log, F_OK) == 0
+			     ? sqlite3_open_v2(path, &sqlite.db, SQLITE_OPEN_READONLY, NULL)
+			     : sqlite3_open_v2(uri, &sqlite.db,
+				       SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL));
 	if (r == 0)
 		r = to_errno(sqlite3_busy_timeout(sqlite.db, BUSY_MS));
 	if (r == 0)
 		r = sqlite_read(&sqlite.store, &wanted, ret);
+	/* A file that has no such table is no state of ours. */
+	if (r == -EIO)
+		r = -EBADMSG;
 	(void)sqlite3_finalize(sqlite.statements[table][OPERATION_GET]);
 	(void)sqlite3_close(sqlite.db);
 	return r;

@@ -49,7 +49,8 @@ static bool row_fits(const struct store_row *row)
 	return row->table < STORE_TABLES && row->key_size <= STORE_KEY_MAX &&
 	       row->size <= STORE_BYTES_MAX && row->version <= INT64_MAX &&
 	       (is_event ? !row->remove && row->key_size == 0 && row->kind == 0
-			 : row->key_size > 0);
+			 : row->key_size > 0) &&
+	       !(row->table == STORE_FLOOR && row->remove);
 }
 
 /* The history's key is its number, most significant byte first: key order is time order. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -51,6 +52,7 @@ static int tear_down(void **state)
 {
 	struct fixture *f = *state;
 
+	(void)umount2(f->to, MNT_DETACH);
 	files_remove(f->from);
 	files_remove(f->to);
 	free(f);
@@ -75,7 +77,6 @@ TEST(backup_restored_elsewhere_is_the_same_state)
 
 	assert_int_equal(stat(f->file, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0600);
-	assert_false(files_exist(f->from, "backup.part"));
 	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
 	expect_restored(f);
 }
@@ -201,6 +202,114 @@ TEST(backup_damaged_or_cut_off_is_refused_and_leaves_nothing)
 	free(bytes);
 }
 
+static void skip_unless_root(void)
+{
+	if (geteuid() != 0)
+		skip();
+}
+
+/* 200 rows of 4 KiB, into a backup. */
+static void make_large(struct fixture *f, char file[static 2 * FILES_PATH_SIZE])
+{
+	static uint8_t big[STORE_BYTES_MAX];
+	struct store *store;
+
+	assert_int_equal(store_open(&store, f->from, false, f->why), 0);
+	for (uint32_t i = 0; i < 200; i++) {
+		const struct store_row row = {.table = STORE_FACT,
+			.key = &i,
+			.key_size = 4,
+			.bytes = big,
+			.size = sizeof big};
+
+		assert_int_equal(store_write(store, &row, 1), 0);
+	}
+	(void)snprintf(file, 2 * FILES_PATH_SIZE, "%s/large", f->from);
+	assert_int_equal(backup_write(store, file, PASSPHRASE, &cheap, f->why), 0);
+	store_close(store);
+}
+
+TEST(restore_onto_a_disk_too_small_is_not_called_done)
+{
+	struct fixture *f = *state;
+	char file[2 * FILES_PATH_SIZE];
+	unsigned done = 0;
+	unsigned refused = 0;
+
+	skip_unless_root();
+	make_large(f, file);
+	for (int kib = 500; kib <= 4000; kib += 125) {
+		char options[64];
+		struct store *store;
+		int r;
+
+		(void)snprintf(options, sizeof options, "size=%dk,mode=0700", kib);
+		assert_int_equal(
+			mount("backup-test", f->to, "tmpfs", MS_NOSUID | MS_NODEV, options), 0);
+		r = store_restore(f->to, file, PASSPHRASE, f->why);
+		if (r == 0) {
+			struct store_value value;
+			uint32_t last = 199;
+
+			assert_int_equal(store_open(&store, f->to, false, f->why), 0);
+			golden_expect(store);
+			assert_int_equal(store_read(store, STORE_FACT, 0, &last, 4, &value), 0);
+			store_close(store);
+			done++;
+		} else {
+			assert_int_equal(r, -ENOSPC);
+			assert_false(files_exist(f->to, "state.db"));
+			refused++;
+		}
+		assert_int_equal(umount2(f->to, MNT_DETACH), 0);
+	}
+	assert_true(done > 0 && refused > 0);
+}
+
+TEST(backup_onto_a_full_disk_says_so)
+{
+	struct fixture *f = *state;
+	char file[2 * FILES_PATH_SIZE];
+	struct store *store;
+
+	skip_unless_root();
+	make_large(f, file);
+	assert_int_equal(
+		mount("backup-test", f->to, "tmpfs", MS_NOSUID | MS_NODEV, "size=100k,mode=0700"),
+		0);
+	(void)snprintf(file, sizeof file, "%s/backup", f->to);
+	assert_int_equal(store_open(&store, f->from, false, f->why), 0);
+	assert_int_equal(backup_write(store, file, PASSPHRASE, &cheap, f->why), -ENOSPC);
+	assert_non_null(strstr(f->why, "No space left"));
+	assert_int_equal(rmdir(f->to), -1);
+	store_close(store);
+	assert_int_equal(umount2(f->to, MNT_DETACH), 0);
+}
+
+TEST(restore_waits_for_nobody_who_uses_the_directory)
+{
+	struct fixture *f = *state;
+	struct store *store;
+	int lock;
+	int dir;
+
+	/* Somebody has the directory, though there is no state in it yet. */
+	assert_int_equal(directory_open(&dir, f->to, false, f->why), 0);
+	assert_int_equal(directory_lock(&lock, dir, f->to, f->why), 0);
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), -EBUSY);
+	(void)close(lock);
+	(void)close(dir);
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	/* A state behind a symbolic link is a state. */
+	char link[2 * FILES_PATH_SIZE];
+
+	(void)snprintf(link, sizeof link, "%s/link", f->from);
+	assert_int_equal(symlink(f->to, link), 0);
+	assert_int_equal(store_open(&store, link, false, f->why), 0);
+	golden_expect(store);
+	store_close(store);
+}
+
 TEST(backup_never_overwrites)
 {
 	struct fixture *f = *state;
@@ -287,7 +396,11 @@ TEST(restore_cut_short_between_its_moves_can_be_run_again)
 		store_restore(f->to, f->file, "wrong horse battery", f->why), -EKEYREJECTED);
 	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
 	expect_restored(f);
-	/* And when only the tidying was missed, the state opens. */
+	/* Run again when only the tidying was missed, it is done. */
+	assert_int_equal(mkdir(restoring, 0700), 0);
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	expect_restored(f);
+	/* And without, the state opens. */
 	assert_int_equal(mkdir(restoring, 0700), 0);
 	assert_int_equal(store_open(&store, f->to, false, f->why), 0);
 	store_close(store);
@@ -305,6 +418,9 @@ int main(void)
 		BACKUP(backup_of_many_rows_comes_back_whole),
 		BACKUP(backup_with_another_passphrase_is_refused_and_leaves_nothing),
 		BACKUP(backup_damaged_or_cut_off_is_refused_and_leaves_nothing),
+		BACKUP(restore_onto_a_disk_too_small_is_not_called_done),
+		BACKUP(backup_onto_a_full_disk_says_so),
+		BACKUP(restore_waits_for_nobody_who_uses_the_directory),
 		BACKUP(backup_never_overwrites),
 		BACKUP(restore_never_overwrites_a_state),
 		BACKUP(restore_killed_at_any_moment_can_be_run_again),

@@ -41,12 +41,16 @@ check "no command: the overview, on standard error" gives 2 '' 'Commands:' --
 check "help: the overview" gives 0 'config check [FILE]' -- help
 check "help of a command" gives 0 'Usage: collective config check [FILE]' -- help config check
 check "help as an option behind the command" gives 0 'Usage: collective backup FILE' -- backup --help
+check "help as an option behind an argument" gives 0 'Usage: collective backup FILE' -- backup home.backup --help
 check "help of a group" gives 0 'Commands of "config"' -- help config
 check "help of nothing known" gives 2 '' 'did you mean "backup"' -- help backpu
 check "version" gives 0 'collective 0.' -- --version
 check "version as a command, in JSON" gives 0 '{"version":"0.' -- version --json
 check "a mistyped command suggests the nearest" gives 2 '' 'did you mean "restore"?' -- restor x
 check "a mistyped second word suggests the nearest" gives 2 '' 'did you mean "config check"?' -- config chekc
+check "a mistyped group suggests the nearest" gives 2 '' 'did you mean "config"?' -- confg check
+check "a beginning of an option is not taken" gives 2 '' 'there is no option "--stat"' -- --stat x version
+check "options behind the command under POSIXLY_CORRECT" env POSIXLY_CORRECT=1 "$program" version --json
 check "a group alone lists its commands" gives 2 '' 'config example' -- config
 check "a command unlike any other" gives 2 '' '"collective help" lists them' -- qqqqqqqqqqqq
 check "control characters in a word are not echoed" gives 2 '' 'there is no command "\x1b[2J"' -- $'\e[2J'
@@ -96,6 +100,8 @@ example_is_right() {
 check "config example is a right configuration" example_is_right
 check "config keys lists every key" gives 0 'links.publish_addresses' -- config keys
 check "config keys explains one" gives 0 'Default: 1024.' -- config keys limits.sites
+check "config keys of a section" gives 0 'interfaces.links.mtu' -- config keys interfaces
+check "config keys of a last word" gives 2 '' 'did you mean "links.when"?' -- config keys when
 check "config keys of an unknown one" gives 2 '' 'did you mean "links.when"?' -- config keys links.wehn
 check "config keys --json is JSON" json_holds 'len(d) > 10 and d[0]["key"] == "site.name"' config keys --json
 full_disk() {
@@ -130,6 +136,48 @@ short_passphrase() {
 ' | "$program" --state "$work/golden" backup "$work/c" 2>"$work/err" &&
 		grep -q "at least 8 characters" "$work/err"
 }
+nul_passphrase() {
+	! printf 'abcdefgh\0tail\n' | "$program" --state "$work/golden" backup "$work/c" 2>"$work/err" &&
+		grep -q "NUL" "$work/err"
+}
+check "a passphrase with a NUL is refused" nul_passphrase
+damaged_state() {
+	mkdir -m 700 "$work/damaged" && echo "no database" >"$work/damaged/state.db" || return 1
+	gives 1 '' 'the state there is damaged' -- --state "$work/damaged" config check "$SOURCE/tests/data/networks.yaml"
+}
+check "config check says when the state is damaged" damaged_state
+# The prompt, on a terminal of its own.
+prompt() {
+	mkdir -m 700 "$work/asked" || return 1
+	python3 - "$program" "$work/asked" "$work/b" <<'P'
+import os, pty, sys, time, termios
+program, state, file = sys.argv[1:]
+def ask(keys):
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(program, [program, "--state", state, "restore", file])
+    said = b""
+    while b"Passphrase: " not in said:
+        said += os.read(fd, 1000)
+    os.write(fd, keys)
+    try:
+        while True:
+            part = os.read(fd, 1000)
+            if not part:
+                break
+            said += part
+    except OSError:
+        pass
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+status, said = ask(b"a pass\x03")
+assert status == 1 and "nothing was done" in said, said
+status, said = ask(b"x" * 300 + b"\r")
+assert status == 1 and "longer than 255" in said, said
+status, said = ask("a passphrase of this teä\x7fst\r".encode())
+assert status == 0 and "Restored" in said and "passphrase of" not in said, said
+P
+}
+check "the prompt: cancelled, too long, mended with backspace" prompt
 check "a passphrase that is too short is refused" short_passphrase
 
 finish

@@ -191,6 +191,8 @@ TEST(store_floor_never_falls)
 	assert_int_equal(store_write(f->store, rows, 2), 0);
 	reopen(f);
 	expect(f, STORE_FLOOR, 0, "sequence", 300, "");
+	rows[0].remove = true;
+	assert_int_equal(store_write(f->store, rows, 1), -EINVAL);
 	put(f, STORE_FLOOR, 0, "clock", 5, "");
 	expect(f, STORE_FLOOR, 0, "clock", 5, "");
 }
@@ -345,6 +347,9 @@ static size_t draw_change(struct prng *prng, struct store_row rows[static 4])
 			.size = prng_below(prng, sizeof bytes[i]),
 			.remove = prng_below(prng, 3) == 0,
 		};
+		/* Floors stay. */
+		if (rows[i].table == STORE_FLOOR)
+			rows[i].remove = false;
 	}
 	return count;
 }

@@ -635,12 +635,19 @@ TEST(store_in_use_is_refused_with_the_holder)
 TEST(store_that_is_not_there_is_not_made_unasked)
 {
 	char path[2 * FILES_PATH_SIZE];
+	char *content;
+	size_t size;
 	struct store *store;
 
 	(void)state;
+	/* Somebody's own file of this name is not touched. */
+	files_write(directory, "lock", "mine", 4);
 	assert_int_equal(store_open(&store, directory, false, why), -ENOENT);
 	assert_non_null(strstr(why, "there is no state here"));
 	assert_false(files_exist(directory, "state.db"));
+	content = files_read(directory, "lock", &size);
+	assert_string_equal(content, "mine");
+	free(content);
 	(void)snprintf(path, sizeof path, "%s/none", directory);
 	assert_int_equal(store_open(&store, path, false, why), -ENOENT);
 	assert_false(files_exist(directory, "none"));
@@ -657,6 +664,8 @@ TEST(store_peek_reads_beside_the_owner)
 	assert_int_equal(store_peek(directory, STORE_SETTING, 0, "supernet", &value), -ENOENT);
 	make_golden();
 	assert_int_equal(store_peek(directory, STORE_SETTING, 0, "supernet", &value), 0);
+	assert_false(files_exist(directory, "state.db-wal"));
+	assert_false(files_exist(directory, "state.db-shm"));
 	assert_int_equal(value.size, 13);
 	assert_memory_equal(value.bytes, "10.100.0.0/16", 13);
 	assert_int_equal(store_open(&store, directory, false, why), 0);

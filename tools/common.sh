@@ -31,9 +31,13 @@ build_in() {
 	local name=$1 compiler=$2
 	shift 2
 	mkdir -p build
+	if [ ! -w build ] || { [ -e "build/$name" ] && [ ! -w "build/$name" ]; }; then
+		die "build/ belongs to somebody else, perhaps root: run this with sudo, or remove build/"
+	fi
+	: >"build/$name.log"
 	if [ ! -f "build/$name/build.ninja" ]; then
 		rm -rf "build/$name"
-		CC=$compiler meson setup "build/$name" "$@" >"build/$name.log" 2>&1 </dev/null || return 1
+		CC=$compiler meson setup "build/$name" "$@" >>"build/$name.log" 2>&1 </dev/null || return 1
 	fi
 	ninja -C "build/$name" >>"build/$name.log" 2>&1 </dev/null
 }
