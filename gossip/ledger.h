@@ -77,6 +77,7 @@ struct member {
 	uint64_t since;
 	uint64_t sequence;
 	uint64_t expires; /* the record; 0: none */
+	int64_t paced;    /* for the caller's budget of records by this author */
 };
 
 struct admin {
