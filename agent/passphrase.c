@@ -90,8 +90,8 @@ static int read_keys(int fd, char out[static PASSPHRASE_SIZE])
 }
 
 /* With echo off, whatever ends the program first gives the terminal back as it was. */
-static int read_silently(const struct termios *silent, const struct termios *before,
-	char out[static PASSPHRASE_SIZE])
+static int read_silently(const char *question, const struct termios *silent,
+	const struct termios *before, char out[static PASSPHRASE_SIZE])
 {
 	static const int numbers[] = {SIGTERM, SIGHUP, SIGQUIT, SIGINT};
 	struct sigaction actions[sizeof numbers / sizeof numbers[0]];
@@ -101,7 +101,12 @@ static int read_silently(const struct termios *silent, const struct termios *bef
 	caught = 0;
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		(void)sigaction(numbers[i], &catching, &actions[i]);
-	r = tcsetattr(STDIN_FILENO, TCSAFLUSH, silent) < 0 ? -errno : read_keys(STDIN_FILENO, out);
+	/* The question comes once the terminal is silent: whoever answers it is not seen. */
+	r = tcsetattr(STDIN_FILENO, TCSAFLUSH, silent) < 0 ? -errno : 0;
+	if (r == 0) {
+		(void)fprintf(stderr, "%s: ", question);
+		r = read_keys(STDIN_FILENO, out);
+	}
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
 	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
 		(void)sigaction(numbers[i], &actions[i], NULL);
@@ -124,8 +129,7 @@ static int ask(const char *question, char out[static PASSPHRASE_SIZE])
 	silent.c_lflag &= ~(tcflag_t)(ECHO | ICANON | ISIG);
 	silent.c_cc[VMIN] = 1;
 	silent.c_cc[VTIME] = 0;
-	(void)fprintf(stderr, "%s: ", question);
-	return read_silently(&silent, &before, out);
+	return read_silently(question, &silent, &before, out);
 }
 
 /* Returns 0, -EKEYREJECTED when the two differ, or what asking returned. */

@@ -163,9 +163,17 @@ bool ledger_record(const struct ledger *ledger, const struct member *member, str
 /* Whether there is a record that is believed at this time. */
 bool member_is_live(const struct member *member, uint64_t now);
 
+/* The delegation of an admin who is not removed, by the hash of its key. False: there is none. */
+bool ledger_delegation(
+	const struct ledger *ledger, const struct hash *admin, struct delegation *ret);
+
 /* Why a certificate could not be issued beside those that are in force; NULL where it could. */
 const char *ledger_rivalry(
 	const struct ledger *ledger, const struct certificate *certificate, struct row_id *rival);
+
+/* The same for a member's next certificate: what it holds itself is not in its way. */
+const char *ledger_rivalry_of(const struct ledger *ledger, const struct certificate *certificate,
+	const struct row_id *self, struct row_id *rival);
 
 /* Counts and hashes of what is held at this time. */
 const struct ledger_summary *ledger_summarize(struct ledger *ledger, uint64_t now);

@@ -60,8 +60,14 @@ static struct prefix key_prefix(const struct prefix_claim *claim)
 	return prefix;
 }
 
-/* The owner of a prefix in force that overlaps; NULL: none. */
-static const struct row_id *overlapping(const struct ledger *ledger, const struct prefix *prefix)
+static bool is_self(const struct row_id *owner, const struct row_id *self)
+{
+	return self && memcmp(owner->bytes, self->bytes, ROW_ID_SIZE) == 0;
+}
+
+/* The owner, other than self, of a prefix in force that overlaps; NULL: none. */
+static const struct row_id *overlapping(
+	const struct ledger *ledger, const struct prefix *prefix, const struct row_id *self)
 {
 	const struct table *table = &ledger->prefixes;
 	const struct prefix_claim *claim;
@@ -69,23 +75,29 @@ static const struct row_id *overlapping(const struct ledger *ledger, const struc
 	uint8_t key[18];
 	uint32_t at;
 
-	/* None of those in force overlap each other: only the two neighbours can. */
+	/* None of those in force overlap each other: the one before can hold it, those behind it.
+	 */
 	prefix_key(prefix, key);
 	at = table_lower_bound(table, key);
-	for (uint32_t i = at > 0 ? at - 1 : 0; i <= at && i < table->count; i++) {
+	for (uint32_t i = at > 0 ? at - 1 : 0; i < table->count; i++) {
 		claim = table_at(table, i);
 		taken = key_prefix(claim);
-		if (prefix_overlaps(&taken, prefix))
+		if (!prefix_overlaps(&taken, prefix)) {
+			if (i >= at)
+				break;
+			continue;
+		}
+		if (!is_self(&claim->owner, self))
 			return &claim->owner;
 	}
 	return NULL;
 }
 
-static const char *meeting_prefixes(
-	const struct ledger *ledger, const struct prefixes *prefixes, struct row_id *rival)
+static const char *meeting_prefixes(const struct ledger *ledger, const struct prefixes *prefixes,
+	const struct row_id *self, struct row_id *rival)
 {
 	for (uint32_t i = 0; i < prefixes->count; i++) {
-		const struct row_id *owner = overlapping(ledger, &prefixes->items[i]);
+		const struct row_id *owner = overlapping(ledger, &prefixes->items[i], self);
 
 		if (owner) {
 			*rival = *owner;
@@ -95,8 +107,8 @@ static const char *meeting_prefixes(
 	return NULL;
 }
 
-const char *index_meeting(
-	const struct ledger *ledger, const struct certificate *certificate, struct row_id *rival)
+const char *index_meeting(const struct ledger *ledger, const struct certificate *certificate,
+	const struct row_id *self, struct row_id *rival)
 {
 	static const char *const names[CLAIM_TYPES] = {
 		[CLAIM_NAME] = "the name",
@@ -110,13 +122,13 @@ const char *index_meeting(
 	for (size_t i = 0; i < claims.count; i++) {
 		const struct claim *taken = table_find(&ledger->claims, claims.items[i].digest);
 
-		if (taken) {
+		if (taken && !is_self(&taken->owner, self)) {
 			*rival = taken->owner;
 			return names[claims.types[i]];
 		}
 	}
-	what = meeting_prefixes(ledger, &certificate->subnets, rival);
-	return what ? what : meeting_prefixes(ledger, &certificate->routes, rival);
+	what = meeting_prefixes(ledger, &certificate->subnets, self, rival);
+	return what ? what : meeting_prefixes(ledger, &certificate->routes, self, rival);
 }
 
 static bool has_room(const struct ledger *ledger, const struct certificate *certificate)
@@ -263,7 +275,8 @@ void index_settle(struct ledger *ledger)
 
 		ledger_certificate(ledger, member, &certificate);
 		member->in_force = false;
-		if (has_room(ledger, &certificate) && !index_meeting(ledger, &certificate, &rival))
+		if (has_room(ledger, &certificate) &&
+			!index_meeting(ledger, &certificate, NULL, &rival))
 			take(ledger, member, &certificate);
 		else
 			ledger->rivals++;
@@ -276,7 +289,7 @@ void index_admit(
 	struct row_id rival;
 
 	member->in_force = false;
-	if (has_room(ledger, certificate) && !index_meeting(ledger, certificate, &rival))
+	if (has_room(ledger, certificate) && !index_meeting(ledger, certificate, NULL, &rival))
 		take(ledger, member, certificate);
 	else
 		ledger->rivals++;

@@ -33,10 +33,12 @@ struct prefix_claim {
 	struct row_id owner;
 };
 
-/* Whether a certificate meets what others have in force: says what, and whose. NULL: it does not.
+/*
+ * Whether a certificate meets what others than self (NULL: anybody) have in force: says what, and
+ * whose. NULL: it does not.
  */
-const char *index_meeting(
-	const struct ledger *ledger, const struct certificate *certificate, struct row_id *rival);
+const char *index_meeting(const struct ledger *ledger, const struct certificate *certificate,
+	const struct row_id *self, struct row_id *rival);
 
 /* Puts a member into force, or a rival into waiting, after its certificate came or changed. */
 void index_admit(

@@ -320,5 +320,11 @@ struct member *ledger_find_name(const struct ledger *ledger, const char *name)
 const char *ledger_rivalry(
 	const struct ledger *ledger, const struct certificate *certificate, struct row_id *rival)
 {
-	return index_meeting(ledger, certificate, rival);
+	return index_meeting(ledger, certificate, NULL, rival);
+}
+
+const char *ledger_rivalry_of(const struct ledger *ledger, const struct certificate *certificate,
+	const struct row_id *self, struct row_id *rival)
+{
+	return index_meeting(ledger, certificate, self, rival);
 }

@@ -263,6 +263,19 @@ int record_read(struct record *ret, const struct fact *fact)
 	return 0;
 }
 
+bool record_peek(const void *bytes, size_t size, struct key *site)
+{
+	/* Behind the map's head: kind, format, and the first field with its bin's head. */
+	static const uint8_t head[] = {0, FACT_RECORD, 1, FACT_FORMAT, RECORD_SITE, 0xc4, KEY_SIZE};
+	const uint8_t *at = bytes;
+
+	if (size < 1 + sizeof head + KEY_SIZE + SIGNATURE_SIZE ||
+		memcmp(at + 1, head, sizeof head) != 0)
+		return false;
+	memcpy(site->bytes, at + 1 + sizeof head, KEY_SIZE);
+	return true;
+}
+
 uint64_t record_expires(const struct record *record)
 {
 	return record->issued_at + (uint64_t)record->lifetime * 1000;

@@ -66,5 +66,11 @@ int record_seal(const struct record *record, uint8_t out[static FACT_SIZE_MAX],
 /* Reads; the signature is another matter. Returns 0 or -EBADMSG. */
 int record_read(struct record *ret, const struct fact *fact);
 
+/*
+ * The site of what may be a record, without reading more of it than that takes. Returns false when
+ * it is none; true promises nothing about the rest.
+ */
+bool record_peek(const void *bytes, size_t size, struct key *site);
+
 /* The time, in milliseconds, from which on the record is not believed any more. */
 uint64_t record_expires(const struct record *record);

@@ -292,6 +292,69 @@ static void tell(struct sync *sync, struct neighbour *n, usec_t now, const struc
 		n->tell_at = now;
 }
 
+/* Follows a fact: the oldest of those followed makes room. */
+static void watch(struct sync *sync, usec_t now, const struct row *row)
+{
+	uint32_t place = sync->next_watch;
+	uint16_t bit = (uint16_t)(1u << place);
+
+	sync->watches[place] = (struct sync_watch){*row, now};
+	sync->next_watch = (place + 1) % SYNC_WATCHES_MAX;
+	for (uint32_t i = 0; i < sync->neighbours.count; i++) {
+		struct neighbour *n = table_at(&sync->neighbours, i);
+
+		n->watched &= (uint16_t)~bit;
+	}
+}
+
+/* A neighbour holds this row. */
+static void note_watched(struct sync *sync, struct neighbour *n, const struct row *row)
+{
+	for (uint32_t i = 0; i < SYNC_WATCHES_MAX; i++) {
+		if (sync->watches[i].row.version != 0 && acknowledges(row, &sync->watches[i].row))
+			n->watched |= (uint16_t)(1u << i);
+	}
+}
+
+/* A neighbour holds all that we hold. */
+static void note_all_watched(struct neighbour *n)
+{
+	n->watched = UINT16_MAX;
+}
+
+bool sync_confirmed(
+	const struct sync *sync, usec_t now, const struct row_id *id, struct sync_confirmation *ret)
+{
+	uint32_t newest = SYNC_WATCHES_MAX;
+
+	for (uint32_t i = 0; i < SYNC_WATCHES_MAX; i++) {
+		if (sync->watches[i].row.version != 0 && same_id(&sync->watches[i].row.id, id) &&
+			(newest == SYNC_WATCHES_MAX ||
+				sync->watches[i].begun > sync->watches[newest].begun))
+			newest = i;
+	}
+	if (newest == SYNC_WATCHES_MAX)
+		return false;
+	*ret = (struct sync_confirmation){
+		.of = sync->neighbours.count, .age = now - sync->watches[newest].begun};
+	for (uint32_t i = 0; i < sync->neighbours.count; i++) {
+		const struct neighbour *n = table_at(&sync->neighbours, i);
+
+		ret->confirmed += n->watched >> newest & 1;
+	}
+	return true;
+}
+
+/* Whether a fact ends somebody's membership, so that people want to know who has heard of it. */
+static bool is_followed(const struct sync *sync, const struct ledger_outcome *outcome)
+{
+	const struct member *member = ledger_find(sync->ledger, &outcome->row.id);
+
+	if (is_out(&outcome->row))
+		return true;
+	return outcome->kind == FACT_RECORD && member && member->left;
+}
+
 /* Spreads a fact that is new here; from is NULL for one of our own. */
 static void spread(struct sync *sync, usec_t now, const struct ledger_outcome *outcome,
 	const struct neighbour *from)
@@ -300,12 +363,17 @@ static void spread(struct sync *sync, usec_t now, const struct ledger_outcome *o
 	/* Our own changes may come in a row; what others said has waited once. */
 	usec_t at = from ? now : now + SYNC_COALESCE;
 
+	if (is_followed(sync, outcome))
+		watch(sync, now, &outcome->row);
+
 	for (uint32_t i = 0; i < sync->neighbours.count; i++) {
 		struct neighbour *n = table_at(&sync->neighbours, i);
 
 		doubt(sync, n, now);
-		if (n == from)
+		if (n == from) {
+			note_watched(sync, n, &outcome->row);
 			continue;
+		}
 		switch (n->kind) {
 		case NEIGHBOUR_HUB:
 			/* What a hub said, hubs know. */
@@ -372,6 +440,7 @@ static void receive_rows(struct sync *sync, struct neighbour *n, usec_t now, uin
 	for (uint32_t i = 0; i < message->row_count; i++) {
 		const struct row *row = &message->rows[i];
 
+		note_watched(sync, n, row);
 		for (uint32_t k = n->out_count; k > 0; k--) {
 			if (n->out[k - 1].push && acknowledges(row, &n->out[k - 1].sent))
 				forget_out(n, k - 1);
@@ -551,6 +620,8 @@ static void receive_summary(struct sync *sync, struct neighbour *n, usec_t now, 
 		n->boot = message->boot;
 		n->hello_at = USEC_NEVER;
 	}
+	if (same)
+		note_all_watched(n);
 	answer.summary = *ours;
 	if (!message->answer && (same || message->type == MESSAGE_HELLO) && has_room(actions))
 		send(sync, n, wall, &answer, actions);

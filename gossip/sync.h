@@ -21,6 +21,7 @@
 #define SYNC_WANT_MAX 64     /* rows to be asked of one neighbour */
 #define SYNC_MESSAGES_MAX 16 /* in one step */
 #define SYNC_LEARNED_MAX MESSAGE_FACTS_MAX
+#define SYNC_WATCHES_MAX 16
 
 #define SYNC_COALESCE (20 * USEC_MSEC)
 #define SYNC_WANT_DELAY (500 * USEC_MSEC) /* for the eager copy to come by the hub */
@@ -88,6 +89,7 @@ struct neighbour {
 	struct sync_out out[SYNC_OUT_MAX];
 	struct row tell[SYNC_TELL_MAX];
 	struct sync_want want[SYNC_WANT_MAX];
+	uint16_t watched; /* bits of the watches that were acknowledged */
 	uint64_t refused; /* messages over the budget, malformed or foreign */
 };
 
@@ -105,6 +107,18 @@ enum sync_counter {
 	SYNC_COUNTERS,
 };
 
+/* A fact whose way to all neighbours is followed: a revocation, or a site's farewell. */
+struct sync_watch {
+	struct row row; /* what acknowledges it; version 0: not in use */
+	usec_t begun;
+};
+
+struct sync_confirmation {
+	uint32_t confirmed; /* neighbours that have it */
+	uint32_t of;        /* neighbours */
+	usec_t age;
+};
+
 struct sync_options {
 	struct row_id self;
 	bool hub;
@@ -119,6 +133,8 @@ struct sync {
 	struct table neighbours;
 	struct budget verify;
 	struct budget verify_reserved;
+	struct sync_watch watches[SYNC_WATCHES_MAX];
+	uint32_t next_watch;
 	uint32_t turn; /* where the next step begins: everybody gets a turn */
 	uint64_t counters[SYNC_COUNTERS];
 };
@@ -161,6 +177,13 @@ void sync_step(struct sync *sync, usec_t now, uint64_t wall, struct sync_actions
 
 /* When sync_step() is to be called; may be in the past. */
 usec_t sync_wakeup(const struct sync *sync);
+
+/*
+ * Who among the neighbours has what was last published under an id that is followed: revocations
+ * and removals, and farewells. Returns false when it is not followed (any more).
+ */
+bool sync_confirmed(const struct sync *sync, usec_t now, const struct row_id *id,
+	struct sync_confirmation *ret);
 
 /* Whether some hub can be reached. */
 bool sync_has_hub(const struct sync *sync);

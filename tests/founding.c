@@ -62,10 +62,10 @@ void founding_init(struct founding *founding, const struct crypto *crypto, uint3
 struct secret founding_site(uint32_t number)
 {
 	/* Making a key pair costs more than all else that a history of facts does. */
-	static struct secret known[64];
-	static bool made[64];
+	static struct secret known[1024];
+	static bool made[1024];
 
-	if (number >= 64)
+	if (number >= 1024)
 		return numbered(3, number);
 	if (!made[number])
 		known[number] = numbered(3, number);

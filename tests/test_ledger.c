@@ -595,6 +595,29 @@ static void expect_equal(struct ledger *a, struct ledger *b)
 	}
 }
 
+static bool meet(const struct certificate *a, const struct certificate *b)
+{
+	return strcmp(a->name, b->name) == 0 || key_equal(&a->backbone, &b->backbone) ||
+	       prefix_overlaps(&a->subnets.items[0], &b->subnets.items[0]);
+}
+
+/* Whoever waits, waits for an elder that it meets. */
+static void expect_elder(struct ledger *l, const struct member *m)
+{
+	struct certificate held;
+	bool found = m->in_force;
+
+	ledger_certificate(l, m, &held);
+	for (uint32_t i = 0; i < l->members.count && !found; i++) {
+		const struct member *other = table_at(&l->members, i);
+		struct certificate theirs;
+
+		ledger_certificate(l, other, &theirs);
+		found = other->in_force && other->since <= m->since && meet(&held, &theirs);
+	}
+	assert_true(found);
+}
+
 /* What must be true of every ledger at every moment. */
 static void expect_sound(struct ledger *l)
 {
@@ -622,6 +645,8 @@ static void expect_sound(struct ledger *l)
 				prefix_overlaps(&held.subnets.items[0], &theirs.subnets.items[0]));
 		}
 	}
+	for (uint32_t i = 0; i < l->members.count; i++)
+		expect_elder(l, table_at(&l->members, i));
 	assert_int_equal(l->rivals, waiting);
 	assert_int_equal(l->prefixes.count, prefixes);
 	assert_int_equal(l->claims.count, 4 * (l->members.count - waiting));
@@ -661,6 +686,64 @@ TEST(ledger_order_and_duplication_do_not_matter)
 	assert_true(rivals > 0 && revoked > 0 && removed > 0);
 }
 
+/* All rows, range by range, as a comparison sends them. */
+static uint32_t count_rows(struct ledger *l)
+{
+	struct row_id first = {{0}};
+	struct row_id end;
+	struct row_id last;
+	struct row rows[64];
+	uint32_t all = 0;
+	uint32_t count;
+
+	memset(&end, 0xff, sizeof end);
+	do {
+		count = ledger_rows(l, FOUNDING_NOW, &first, &end, true, rows, 64, &last);
+		all += count;
+		first = last;
+		for (int i = ROW_ID_SIZE - 1; i >= 0 && ++first.bytes[i] == 0; i--)
+			continue;
+	} while (memcmp(&last, &end, sizeof end) != 0);
+	return all;
+}
+
+TEST(ledger_of_ten_thousand_sites)
+{
+	struct prefix wide = {address_ipv4(0x0a000000), 8};
+	struct bytes bytes = {0};
+
+	(void)state;
+	founding_ledger_free(ledger);
+	founding_init(&founding, &crypto_stub, 10000);
+	founding.options.supernet = wide;
+	ledger = founding_ledger(&founding);
+	assert_int_equal(offer(delegation(0)), VERDICT_NEW);
+	for (uint32_t site = 256; site < 10256; site++) {
+		struct certificate drawn = founding_certificate(&founding, 0, site);
+		struct record said = {.site = drawn.site,
+			.sequence = 1,
+			.issued_at = FOUNDING_NOW,
+			.lifetime = 60,
+			.protocol = 1,
+			.program = "0.1.0"};
+		struct secret secret = founding_site(site);
+		int size;
+
+		assert_int_equal(
+			offer(founding_seal_certificate(&founding, 0, &drawn)), VERDICT_NEW);
+		size = record_seal(
+			&said, bytes.bytes, &secret, &founding.collective, founding.crypto);
+		assert_true(size > 0);
+		bytes.size = (size_t)size;
+		assert_int_equal(offer(bytes), VERDICT_NEW);
+	}
+	assert_int_equal(offer(certificate(0, 1, 1)), VERDICT_FULL);
+	assert_int_equal(ledger->members.count, 10000);
+	assert_int_equal(ledger->rivals, 0);
+	assert_int_equal(count_rows(ledger), 10001);
+	assert_int_equal(ledger_summarize(ledger, FOUNDING_NOW)->facts, 20001);
+}
+
 TEST(ledger_memory_for_1024_sites)
 {
 	struct ledger_options options = {.sites_max = 1024};
@@ -691,6 +774,7 @@ int main(void)
 		LEDGER(ledger_expired_record_leaves_rows_and_hashes_but_not_the_member),
 		LEDGER(ledger_rows_and_what_is_newer),
 		LEDGER(ledger_order_and_duplication_do_not_matter),
+		LEDGER(ledger_of_ten_thousand_sites),
 		CASE(ledger_memory_for_1024_sites),
 	};
 

@@ -170,13 +170,26 @@ TEST(sync_lost_push_is_repeated_and_then_compared)
 
 TEST(sync_revocation_reaches_everybody_and_is_acknowledged)
 {
+	struct sync_confirmation confirmation;
 	struct bytes fact;
 
 	(void)state;
 	rest(20, 7);
+	assert_false(
+		sync_confirmed(&mesh.sites[0].sync, mesh.now, &mesh.sites[9].id, &confirmation));
 	fact = founding_revocation(&mesh.founding, 0, 9);
 	mesh_publish(&mesh, 4, &fact);
 	mesh_run(&mesh, 300 * USEC_MSEC);
+	/* The admin's site knows that the hub has it; the hub knows that all have it. */
+	assert_true(
+		sync_confirmed(&mesh.sites[4].sync, mesh.now, &mesh.sites[9].id, &confirmation));
+	assert_int_equal(confirmation.confirmed, 1);
+	assert_int_equal(confirmation.of, 1);
+	assert_true(confirmation.age == 300 * USEC_MSEC);
+	assert_true(
+		sync_confirmed(&mesh.sites[0].sync, mesh.now, &mesh.sites[9].id, &confirmation));
+	assert_int_equal(confirmation.confirmed, 19);
+	assert_int_equal(confirmation.of, 19);
 	for (uint32_t i = 0; i < 20; i++) {
 		assert_null(ledger_find(mesh.sites[i].ledger, &mesh.sites[9].id));
 		assert_int_equal(mesh.sites[i].ledger->revocations.count, 1);
@@ -189,13 +202,51 @@ TEST(sync_revocation_reaches_everybody_and_is_acknowledged)
 	}
 	/* Who was away hears of it on coming back. */
 	mesh_disconnect(&mesh, 5, 0);
+	mesh.wires[0][6] = false;
 	fact = founding_revocation(&mesh.founding, 1, 8);
 	mesh_publish(&mesh, 4, &fact);
-	mesh_run(&mesh, USEC_SECOND);
+	mesh_run(&mesh, 5 * USEC_SECOND);
+	assert_true(
+		sync_confirmed(&mesh.sites[0].sync, mesh.now, &mesh.sites[8].id, &confirmation));
+	assert_int_equal(confirmation.confirmed, 17);
+	assert_int_equal(confirmation.of, 18);
+	mesh.wires[0][6] = true;
+	mesh_run(&mesh, 15 * USEC_SECOND);
+	assert_true(
+		sync_confirmed(&mesh.sites[0].sync, mesh.now, &mesh.sites[8].id, &confirmation));
+	assert_int_equal(confirmation.confirmed, 18);
 	assert_false(mesh_agrees(&mesh));
 	mesh_connect_hub(&mesh, 5);
 	assert_true(mesh_converge(&mesh, USEC_SECOND) != USEC_NEVER);
 	assert_null(ledger_find(mesh.sites[5].ledger, &mesh.sites[8].id));
+}
+
+TEST(sync_farewell_is_followed)
+{
+	struct sync_confirmation confirmation;
+	struct record record;
+	struct bytes fact;
+
+	(void)state;
+	rest(10, 14);
+	record = founding_record(5, mesh_wall(&mesh, 5) + 1);
+	record.issued_at = mesh_wall(&mesh, 5);
+	record.flags = RECORD_LEFT;
+	record.lifetime = RECORD_LEFT_LIFETIME_S;
+	fact = founding_seal_record(&mesh.founding, 5, &record);
+	mesh_publish(&mesh, 5, &fact);
+	mesh_run(&mesh, 200 * USEC_MSEC);
+	assert_true(
+		sync_confirmed(&mesh.sites[5].sync, mesh.now, &mesh.sites[5].id, &confirmation));
+	assert_int_equal(confirmation.confirmed, 1);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_true(ledger_find(mesh.sites[i].ledger, &mesh.sites[5].id)->left);
+	/* It comes back by a later record. */
+	mesh.sites[5].sequence = record.sequence;
+	mesh_record(&mesh, 5);
+	mesh_run(&mesh, 200 * USEC_MSEC);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_false(ledger_find(mesh.sites[i].ledger, &mesh.sites[5].id)->left);
 }
 
 TEST(sync_over_links_alone_when_the_hub_is_gone)
@@ -379,6 +430,7 @@ int main(void)
 		SYNC(sync_partition_heals),
 		SYNC(sync_lost_push_is_repeated_and_then_compared),
 		SYNC(sync_revocation_reaches_everybody_and_is_acknowledged),
+		SYNC(sync_farewell_is_followed),
 		SYNC(sync_over_links_alone_when_the_hub_is_gone),
 		SYNC(sync_link_notice_saves_the_copy_that_the_hub_brings),
 		SYNC(sync_equivocation_ends_alike_everywhere),
