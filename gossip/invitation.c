@@ -149,15 +149,18 @@ static enum join_status issue(struct invitation *invitation, struct ledger *ledg
 	struct certificate certificate = certificate_for(invitation, &admin_hash, now);
 	int size;
 
-	if (!keys_are_free(ledger, invitation))
+	if (!keys_are_free(ledger, invitation)) {
+		/* With other keys it can be tried again, also by a new identity. */
+		invitation->applied = false;
 		return JOIN_TAKEN;
+	}
 	size = certificate_seal(&certificate, ret->fact, issuer->admin, &ledger->collective,
 		ledger->options.crypto);
 	if (size < 0)
 		return JOIN_TAKEN;
 	ret->ledger = ledger_offer(ledger, now, ret->fact, (size_t)size, true);
 	if (ret->ledger.verdict != VERDICT_NEW)
-		return JOIN_TAKEN;
+		return JOIN_NO_ADMIN;
 	ret->issued = true;
 	ret->fact_size = (size_t)size;
 	invitation->state = INVITATION_ISSUED;
@@ -179,18 +182,41 @@ static enum join_status apply(struct invitation *invitation, struct ledger *ledg
 		invitation->links = request->links;
 		invitation->changed = true;
 	}
-	/* An admin elsewhere may have issued it meanwhile; or we did, and a crash took our mark. */
-	if (ledger_find_site(ledger, &request->site)) {
-		invitation->state = INVITATION_ISSUED;
-		invitation->issued_at = now;
-		invitation->changed = true;
-		return JOIN_GRANTED;
-	}
 	if (invitation->approval)
 		return JOIN_APPROVAL;
 	if (!issuer->admin)
 		return JOIN_NO_ADMIN;
 	return issue(invitation, ledger, now, issuer, ret);
+}
+
+/*
+ * Whether the site that asks is the member that this invitation was to make: an admin elsewhere has
+ * issued the certificate meanwhile, or we did and a crash took our mark.
+ */
+static bool is_fulfilled(const struct invitation *invitation, const struct ledger *ledger,
+	const struct join_request *request)
+{
+	const struct member *member = ledger_find_site(ledger, &request->site);
+	struct certificate held;
+
+	if (!member)
+		return false;
+	ledger_certificate(ledger, member, &held);
+	return strcmp(held.name, invitation->name) == 0 &&
+	       key_equal(&held.backbone, &request->backbone) &&
+	       key_equal(&held.links, &request->links) && held.subnets.count == 1 &&
+	       prefix_equal(&held.subnets.items[0], &invitation->reserved);
+}
+
+static void fulfil(struct invitation *invitation, uint64_t now, const struct join_request *request)
+{
+	invitation->state = INVITATION_ISSUED;
+	invitation->issued_at = now;
+	invitation->applied = true;
+	invitation->site = request->site;
+	invitation->backbone = request->backbone;
+	invitation->links = request->links;
+	invitation->changed = true;
 }
 
 static enum join_status answer(struct invitation *invitation, struct ledger *ledger, uint64_t now,
@@ -237,6 +263,8 @@ void invitations_request(struct invitations *invitations, struct ledger *ledger,
 	reply->status = JOIN_UNKNOWN;
 	if (!invitation)
 		return;
+	if (invitation->state == INVITATION_OPEN && is_fulfilled(invitation, ledger, request))
+		fulfil(invitation, now, request);
 	expire(invitation, now);
 	reply->status = answer(invitation, ledger, now, request, issuer, ret);
 	memcpy(reply->name, invitation->name, sizeof reply->name);
@@ -285,7 +313,10 @@ static uint64_t next_change(const struct invitation *invitation)
 	case INVITATION_WITHDRAWN:
 	case INVITATION_EXPIRED:
 	default:
-		return invitation->closed_at + INVITATION_KEPT_MS;
+		/* As long as a copy of the grant could bring it back, it is remembered. */
+		return invitation->closed_at + INVITATION_KEPT_MS > invitation->expires
+			       ? invitation->closed_at + INVITATION_KEPT_MS
+			       : invitation->expires;
 	}
 }
 
@@ -341,7 +372,10 @@ size_t invitation_pack(const struct invitation *invitation, uint8_t out[static I
 	field_write_key(&writer, &invitation->peer);
 	field_write_key(&writer, &invitation->preshared_key);
 	wire_write_str(&writer, invitation->name);
-	wire_write_str(&writer, invitation->sponsor);
+	if (invitation->sponsor[0])
+		wire_write_str(&writer, invitation->sponsor);
+	else
+		wire_write_nil(&writer);
 	field_write_prefix(&writer, &invitation->reserved);
 	field_write_prefixes(&writer, &invitation->routes);
 	field_write_names(&writer, &invitation->tags);
@@ -371,7 +405,8 @@ int invitation_unpack(struct invitation *ret, const void *bytes, size_t size)
 	field_read_key(&reader, &invitation.peer);
 	field_read_key(&reader, &invitation.preshared_key);
 	field_read_name(&reader, invitation.name);
-	field_read_name(&reader, invitation.sponsor);
+	if (!wire_read_nil(&reader))
+		field_read_name(&reader, invitation.sponsor);
 	field_read_prefix(&reader, &invitation.reserved);
 	field_read_prefixes(&reader, &invitation.routes);
 	field_read_names(&reader, &invitation.tags);

@@ -355,14 +355,17 @@ static bool is_future(const struct offer *offer, uint64_t time)
 }
 
 /* By (version, hash): what the offered fact is to the one that is held. */
-static enum verdict compare_version(const struct offer *offer, uint32_t version, uint32_t held,
+static enum verdict compare_version(struct offer *offer, uint32_t version, uint32_t held,
 	const struct hash *held_hash, uint32_t handle)
 {
 	if (version != held)
 		return version > held ? VERDICT_NEW : VERDICT_OLDER;
 	if (holds_same(offer->ledger, handle, &offer->fact))
 		return VERDICT_KNOWN;
-	return hash_compare(&offer->hash, held_hash) > 0 ? VERDICT_NEW : VERDICT_OLDER;
+	if (hash_compare(&offer->hash, held_hash) > 0)
+		return VERDICT_NEW;
+	offer->outcome->tie = true;
+	return VERDICT_OLDER;
 }
 
 static enum verdict take_delegation(
@@ -509,6 +512,8 @@ static enum verdict offer_certificate(struct offer *offer)
 
 	if (certificate_read(&certificate, &offer->fact) < 0)
 		return VERDICT_MALFORMED;
+	if (index_doubles(&certificate))
+		return VERDICT_COLLISION;
 	site = hash_of(certificate.site.bytes, KEY_SIZE);
 	offer->outcome->author = row_id_of(&certificate.issuer);
 	offer->outcome->row.id = row_id_of(&site);
@@ -553,8 +558,10 @@ static enum verdict offer_revocation(struct offer *offer)
 	offer->outcome->row.id = row_id_of(&revocation.subject);
 	row = table_find(&ledger->revocations, revocation.subject.bytes);
 	/* Two admins revoke at once: the smaller hash is kept, the effect is the same. */
-	if (row && hash_compare(&row->hash, &offer->hash) <= 0)
-		return hash_equal(&row->hash, &offer->hash) ? VERDICT_KNOWN : VERDICT_OLDER;
+	if (row && hash_compare(&row->hash, &offer->hash) <= 0) {
+		offer->outcome->tie = !hash_equal(&row->hash, &offer->hash);
+		return offer->outcome->tie ? VERDICT_OLDER : VERDICT_KNOWN;
+	}
 	if (is_future(offer, revocation.issued_at))
 		return VERDICT_FUTURE;
 	if (hash_equal(&revocation.issuer, &ledger->root)) {
@@ -611,8 +618,10 @@ static enum verdict offer_removal(struct offer *offer)
 	offer->outcome->author = row_id_of(&ledger->root);
 	offer->outcome->row.id = row_id_of(&removal.subject);
 	row = table_find(&ledger->removals, key);
-	if (row && hash_compare(&row->hash, &offer->hash) <= 0)
-		return hash_equal(&row->hash, &offer->hash) ? VERDICT_KNOWN : VERDICT_OLDER;
+	if (row && hash_compare(&row->hash, &offer->hash) <= 0) {
+		offer->outcome->tie = !hash_equal(&row->hash, &offer->hash);
+		return offer->outcome->tie ? VERDICT_OLDER : VERDICT_KNOWN;
+	}
 	if (is_future(offer, removal.issued_at))
 		return VERDICT_FUTURE;
 	verdict = check_signature(offer, &ledger->options.root);
@@ -648,6 +657,7 @@ static enum verdict take_equivocation(
 	handle = arena_put(&ledger->arena, offer->fact.bytes, (uint16_t)offer->fact.size);
 	if (hash_compare(&offer->hash, &held) < 0) {
 		keep_proof(ledger, member, handle);
+		offer->outcome->tie = true;
 		return VERDICT_OLDER;
 	}
 	if (handle == ARENA_NONE)
@@ -681,8 +691,10 @@ static enum verdict check_record(
 		holds_same(offer->ledger, member->record, &offer->fact))
 		return VERDICT_KNOWN;
 	if (record->sequence == member->sequence &&
-		holds_same(offer->ledger, member->proof, &offer->fact))
+		holds_same(offer->ledger, member->proof, &offer->fact)) {
+		offer->outcome->tie = true;
 		return VERDICT_OLDER;
+	}
 	if (is_future(offer, record->sequence) || is_future(offer, record->issued_at))
 		return VERDICT_FUTURE;
 	if (record_expires(record) <= offer->now)

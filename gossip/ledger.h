@@ -133,6 +133,8 @@ struct ledger_outcome {
 	enum fact_kind kind; /* 0 when the fact could not be read */
 	struct row row;      /* what is held now under the fact's id */
 	struct row_id author;
+	bool tie; /* older only by its hash: whoever sent it lacks ours and cannot tell by the rows
+		   */
 };
 
 /* Bytes of memory that a ledger with these options needs. */

@@ -45,6 +45,28 @@ static void claims_of(const struct certificate *certificate, struct claims *clai
 		sizeof certificate->address.bytes);
 }
 
+bool index_doubles(const struct certificate *certificate)
+{
+	struct claims claims;
+
+	claims_of(certificate, &claims);
+	for (size_t i = 0; i < claims.count; i++) {
+		for (size_t k = 0; k < i; k++) {
+			if (memcmp(claims.items[i].digest, claims.items[k].digest,
+				    sizeof claims.items[i].digest) == 0)
+				return true;
+		}
+	}
+	for (uint32_t i = 0; i < certificate->subnets.count; i++) {
+		for (uint32_t k = 0; k < certificate->routes.count; k++) {
+			if (prefix_overlaps(
+				    &certificate->subnets.items[i], &certificate->routes.items[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void prefix_key(const struct prefix *prefix, uint8_t out[static 18])
 {
 	out[0] = prefix->address.family;

@@ -40,6 +40,9 @@ struct prefix_claim {
 const char *index_meeting(const struct ledger *ledger, const struct certificate *certificate,
 	const struct row_id *self, struct row_id *rival);
 
+/* Whether a certificate claims one thing twice, as with two keys that are told apart too little. */
+bool index_doubles(const struct certificate *certificate);
+
 /* Puts a member into force, or a rival into waiting, after its certificate came or changed. */
 void index_admit(
 	struct ledger *ledger, struct member *member, const struct certificate *certificate);

@@ -70,7 +70,8 @@ static bool may_verify(struct sync *sync, struct neighbour *from, usec_t now, en
 	plenty = sync->verify.left > SYNC_VERIFY_PER_SECOND / 2 * (int64_t)MILLION;
 	if ((plenty || spend(&from->verify)) && spend(&sync->verify))
 		return true;
-	return (kind != FACT_RECORD || from->kind == NEIGHBOUR_HUB) &&
+	/* Whoever brings forgeries has no part in the reserve. */
+	return (from->kind == NEIGHBOUR_HUB || (kind != FACT_RECORD && from->forged == 0)) &&
 	       spend(&sync->verify_reserved);
 }
 
@@ -223,7 +224,9 @@ static void queue_out(struct sync *sync, struct neighbour *n, const struct sync_
 			old->have.version = out->have.version;
 		if (out->have.sequence < old->have.sequence)
 			old->have.sequence = out->have.sequence;
-		old->sent = out->sent;
+		/* An answer that joins a push does not change what acknowledges the push. */
+		if (out->push)
+			old->sent = out->sent;
 		old->same |= out->same;
 		old->at = usec_min(old->at, out->at);
 		old->tries = 0;
@@ -674,8 +677,15 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 		spread(sync, now, &outcome, n);
 		tell(sync, n, now, &outcome.row);
 		break;
-	case VERDICT_KNOWN:
 	case VERDICT_OLDER:
+		if (outcome.tie) {
+			const struct sync_out out = {.have = outcome.row, .at = now, .same = true};
+
+			queue_out(sync, n, &out);
+		}
+		tell(sync, n, now, &outcome.row);
+		break;
+	case VERDICT_KNOWN:
 		tell(sync, n, now, &outcome.row);
 		break;
 	case VERDICT_UNKNOWN_ISSUER:
@@ -684,11 +694,13 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 		doubt(sync, n, now);
 		n->summary_at = usec_min(n->summary_at, now + SYNC_WANT_DELAY);
 		break;
+	case VERDICT_UNSIGNED:
+		n->forged++;
+		break;
 	case VERDICT_DEFERRED:
 	case VERDICT_OVERSIZED:
 	case VERDICT_MALFORMED:
 	case VERDICT_NEWER_FORMAT:
-	case VERDICT_UNSIGNED:
 	case VERDICT_REVOKED:
 	case VERDICT_REMOVED_ISSUER:
 	case VERDICT_NOT_GRANTED:
@@ -717,8 +729,10 @@ static int admit(struct sync *sync, struct neighbour *n, usec_t now, const void 
 					       : SYNC_MALFORMED]++;
 		return r;
 	}
-	if (message->type == MESSAGE_DELTA && now < n->outstanding_until)
+	if (message->type == MESSAGE_DELTA && n->deltas_due > 0) {
+		n->deltas_due--;
 		return 0;
+	}
 	if (!spend(&n->messages)) {
 		n->refused++;
 		sync->counters[SYNC_OVER_BUDGET]++;
@@ -817,7 +831,8 @@ static void send_want(struct sync *sync, struct neighbour *n, usec_t now, uint64
 	n->want_count = kept;
 	if (message.row_count == 0)
 		return;
-	n->outstanding_until = now + 2 * USEC_SECOND;
+	/* Each row is answered by one message at most, or two where its facts are large. */
+	n->deltas_due = 2 * message.row_count;
 	send(sync, n, wall, &message, actions);
 }
 
@@ -837,9 +852,12 @@ static bool keep_waiting(struct sync *sync, struct neighbour *n, struct sync_out
 	return true;
 }
 
-/* Adds the facts of an entry. Returns false when the message has no room for them. */
+/*
+ * Adds the facts of an entry. Returns false when the message has no room for all of them: then it
+ * is to be sent and the entry to be tried again, for what it still lacks.
+ */
 static bool add_facts(
-	const struct sync *sync, uint64_t wall, const struct sync_out *out, struct message *message)
+	const struct sync *sync, uint64_t wall, struct sync_out *out, struct message *message)
 {
 	uint32_t before = message->fact_count;
 	uint32_t handles[3];
@@ -850,11 +868,11 @@ static bool add_facts(
 		const uint8_t *bytes = ledger_bytes(sync->ledger, handles[i], &size);
 
 		if (!message_delta_room(message, size)) {
-			/* Two large facts of one id: the first goes alone, the rest another time.
-			 */
-			if (before == 0 && message->fact_count > 0)
-				return true;
-			message->fact_count = before;
+			/* A large certificate goes alone; the record follows. */
+			if (before == 0)
+				out->have.version = CERTIFICATE_VERSION_MAX;
+			else
+				message->fact_count = before;
 			return false;
 		}
 		message->facts[message->fact_count] = bytes;

@@ -81,8 +81,9 @@ struct neighbour {
 	usec_t scan_at;       /* the same */
 	usec_t summary_at;
 	usec_t interval;
-	usec_t wake_at;           /* the earliest of all that is due; 0: not known */
-	usec_t outstanding_until; /* deltas until then answer a WANT of ours */
+	usec_t wake_at;      /* the earliest of all that is due; 0: not known */
+	uint32_t deltas_due; /* that answer a WANT of ours, and cost the neighbour nothing */
+	uint32_t forged;     /* facts with a wrong signature that it brought */
 	struct row_id next_range;
 	struct budget messages;
 	struct budget verify;

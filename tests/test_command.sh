@@ -150,25 +150,24 @@ check "config check says when the state is damaged" damaged_state
 prompt() {
 	mkdir -m 700 "$work/asked" || return 1
 	python3 - "$program" "$work/asked" "$work/b" <<'P'
-import os, pty, sys, time, termios
+import os, pty, select, subprocess, sys
 program, state, file = sys.argv[1:]
 def ask(keys):
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(program, [program, "--state", state, "restore", file])
+    # Our own end of the terminal stays open, so that nothing said last is lost.
+    master, slave = pty.openpty()
+    asked = subprocess.Popen([program, "--state", state, "restore", file],
+                             stdin=slave, stdout=slave, stderr=slave)
     said = b""
-    while b"Passphrase: " not in said:
-        said += os.read(fd, 1000)
-    os.write(fd, keys)
-    try:
-        while True:
-            part = os.read(fd, 1000)
-            if not part:
-                break
-            said += part
-    except OSError:
-        pass
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.decode()
+    sent = False
+    while asked.poll() is None or select.select([master], [], [], 0)[0]:
+        if select.select([master], [], [], 0.05)[0]:
+            said += os.read(master, 1000)
+        if not sent and b"Passphrase: " in said:
+            os.write(master, keys)
+            sent = True
+    os.close(slave)
+    os.close(master)
+    return asked.returncode, said.decode()
 status, said = ask(b"a pass\x03")
 assert status == 1 and "nothing was done" in said, said
 status, said = ask(b"x" * 300 + b"\r")

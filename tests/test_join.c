@@ -292,6 +292,9 @@ TEST(join_waits_for_an_admin_and_says_whose)
 	assert_int_equal(outcome.reply.status, JOIN_NO_ADMIN);
 	assert_string_equal(outcome.reply.contact, "casey");
 	/* The certificate comes by gossip: then it is granted. */
+	memcpy(certificate.name, "alex", 5);
+	certificate.subnets.items[0] = sample().reserved;
+	certificate.address = address_ipv4(0x0a640901);
 	certificate.backbone = request.backbone;
 	certificate.links = request.links;
 	fact = founding_seal_certificate(&hub.founding, 0, &certificate);
@@ -319,6 +322,39 @@ TEST(join_withdrawn_and_expired)
 	assert_null(the_invitation());
 	assert_int_equal(ask(5).reply.status, JOIN_UNKNOWN);
 	assert_true(invitations_wakeup(&hub.invitations) == UINT64_MAX);
+}
+
+TEST(join_by_a_member_burns_nobodys_invite)
+{
+	struct certificate held = founding_certificate(&hub.founding, 0, 1);
+	struct join_request request = request_of(1);
+	struct invitation_outcome outcome;
+
+	(void)state;
+	assert_int_equal(ask(1).reply.status, JOIN_TAKEN);
+	request.backbone = held.backbone;
+	request.links = held.links;
+	invitations_request(
+		&hub.invitations, hub.ledger, hub.wall, &request, &hub.issuer, &outcome);
+	assert_int_equal(outcome.reply.status, JOIN_TAKEN);
+	/* The newcomer still gets in, and its word is kept as long as it could be played again. */
+	assert_int_equal(ask(5).reply.status, JOIN_GRANTED);
+	the_invitation()->expires = hub.wall + 30 * DAY_MS;
+	invitations_heard(&hub.invitations, hub.wall, &the_invitation()->site);
+	assert_true(invitations_wakeup(&hub.invitations) == hub.wall + 30 * DAY_MS);
+}
+
+TEST(invitation_without_a_sponsor_is_kept)
+{
+	struct invitation in = sample();
+	struct invitation out;
+	uint8_t bytes[INVITATION_SIZE_MAX];
+
+	(void)state;
+	in.sponsor[0] = '\0';
+	in.state = INVITATION_OPEN;
+	assert_int_equal(invitation_unpack(&out, bytes, invitation_pack(&in, bytes)), 0);
+	assert_string_equal(out.sponsor, "");
 }
 
 TEST(join_taken_keys_are_refused)
@@ -587,6 +623,8 @@ int main(void)
 		JOIN(join_waits_for_approval),
 		JOIN(join_waits_for_an_admin_and_says_whose),
 		JOIN(join_withdrawn_and_expired),
+		JOIN(join_by_a_member_burns_nobodys_invite),
+		JOIN(invitation_without_a_sponsor_is_kept),
 		JOIN(join_taken_keys_are_refused),
 		JOIN(invitation_conflicts_are_refused_when_made),
 		JOIN(grant_of_another_admin_reaches_the_hub),

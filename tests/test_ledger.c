@@ -157,6 +157,11 @@ TEST(ledger_refuses_with_a_reason_and_a_counter)
 	foreign.site = secret_public(&founding.admins[1]);
 	assert_int_equal(
 		offer(founding_seal_certificate(&founding, 0, &foreign)), VERDICT_COLLISION);
+	/* One network claimed twice. */
+	foreign = founding_certificate(&founding, 0, 7);
+	foreign.routes = (struct prefixes){1, {foreign.subnets.items[0]}};
+	assert_int_equal(
+		offer(founding_seal_certificate(&founding, 0, &foreign)), VERDICT_COLLISION);
 	/* Not facts at all. */
 	bytes = record(1, 20);
 	bytes.bytes[0] = 0xc1;
