@@ -115,15 +115,13 @@ static void close_at(struct invitation *invitation, enum invitation_state state,
 	invitation->changed = true;
 }
 
-/* Another identity holds the same word: it is counted once, and the admins hear of it. */
+/* Another identity holds the same word: the admins hear of it, at most once an hour. */
 static void note_stranger(
-	struct invitation *invitation, const struct key *site, struct invitation_outcome *ret)
+	struct invitation *invitation, uint64_t now, struct invitation_outcome *ret)
 {
-	struct hash hash = hash_of(site->bytes, KEY_SIZE);
-
-	if (invitation->strangers > 0 && hash_equal(&invitation->stranger, &hash))
+	if (invitation->strangers > 0 && now - invitation->told_at < INVITATION_ALERT_MS)
 		return;
-	invitation->stranger = hash;
+	invitation->told_at = now;
 	invitation->strangers++;
 	invitation->changed = true;
 	ret->alert = true;
@@ -226,7 +224,7 @@ static enum join_status answer(struct invitation *invitation, struct ledger *led
 	bool same = invitation->applied && key_equal(&invitation->site, &request->site);
 
 	if (invitation->applied && !same)
-		note_stranger(invitation, &request->site, ret);
+		note_stranger(invitation, now, ret);
 	switch (invitation->state) {
 	case INVITATION_WITHDRAWN:
 		return JOIN_WITHDRAWN;
@@ -356,7 +354,7 @@ uint64_t invitations_wakeup(const struct invitations *invitations)
 }
 
 /* In the store: an array, in this order. */
-#define PACKED_ITEMS 19
+#define PACKED_ITEMS 20
 
 size_t invitation_pack(const struct invitation *invitation, uint8_t out[static INVITATION_SIZE_MAX])
 {
@@ -386,6 +384,7 @@ size_t invitation_pack(const struct invitation *invitation, uint8_t out[static I
 	wire_write_bin(&writer, invitation->backbone.bytes, KEY_SIZE);
 	wire_write_bin(&writer, invitation->links.bytes, KEY_SIZE);
 	wire_write_uint(&writer, invitation->strangers);
+	wire_write_uint(&writer, invitation->told_at);
 	assert(wire_writer_end(&writer) > 0);
 	return writer.length;
 }
@@ -417,6 +416,7 @@ int invitation_unpack(struct invitation *ret, const void *bytes, size_t size)
 	wire_read_exact(&reader, invitation.backbone.bytes, KEY_SIZE);
 	wire_read_exact(&reader, invitation.links.bytes, KEY_SIZE);
 	invitation.strangers = (uint32_t)wire_read_uint(&reader, UINT32_MAX);
+	invitation.told_at = wire_read_uint(&reader, FIELD_TIME_MAX);
 	if (wire_reader_end(&reader) < 0 || invitation.state == 0 || invitation.join_number == 0)
 		return -EBADMSG;
 	*ret = invitation;

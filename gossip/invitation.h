@@ -19,6 +19,7 @@
 
 #define INVITATIONS_MAX 64
 #define INVITATION_SIZE_MAX 1024
+#define INVITATION_ALERT_MS (3600 * 1000)
 #define INVITATION_REDEEMED_AFTER_MS (60 * 1000)
 #define INVITATION_KEPT_MS (UINT64_C(7) * 24 * 3600 * 1000)
 
@@ -51,8 +52,8 @@ struct invitation {
 	struct key site;
 	struct key backbone;
 	struct key links;
-	uint32_t strangers; /* other identities that tried it */
-	struct hash stranger;
+	uint32_t strangers; /* times that another identity was told of */
+	uint64_t told_at;   /* ms: when the admins last heard of one */
 };
 
 struct invitations {

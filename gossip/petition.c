@@ -93,6 +93,10 @@ enum petition_result petition_answer(struct ledger *ledger, uint64_t now,
 		return PETITION_DONE;
 	if (held.version != petition->version)
 		return PETITION_STALE;
+	/* What changes nothing is no reason for a new certificate, unless the old one nears its
+	 * end. */
+	if (asks_for(petition, &held) && (held.not_after == 0 || now < petition_renewal(&held)))
+		return PETITION_DONE;
 	if (!same_routes(&petition->routes, &held.routes) && !terms->routes_approved)
 		return PETITION_APPROVAL;
 	next = held;

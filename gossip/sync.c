@@ -7,6 +7,7 @@
 
 #define MILLION 1000000
 #define REPEATS 3
+#define ANSWER_PAUSE (100 * USEC_MSEC) /* for a neighbour that asked for too much */
 #define RANGE_SPACING (20 * USEC_MSEC) /* between two digests of one scan */
 
 static const struct row_id lowest;
@@ -159,12 +160,14 @@ bool sync_connect(struct sync *sync, usec_t now, const struct row_id *id, enum n
 {
 	struct neighbour *n = sync_neighbour(sync, id);
 	struct budget messages = {now, SYNC_MESSAGES_BURST * (int64_t)MILLION};
+	struct budget answers = {now, SYNC_ANSWER_BURST * (int64_t)MILLION};
 
 	if (!n) {
 		n = table_add(&sync->neighbours, id->bytes);
 		if (!n)
 			return false;
 		n->messages = messages;
+		n->answers = answers;
 		n->verify.at = now;
 	}
 	n->kind = kind;
@@ -501,6 +504,8 @@ static void send(struct sync *sync, struct neighbour *n, uint64_t wall, struct m
 	message->clock = wall;
 	to->to = n->id;
 	to->size = message_write(message, &sync->ledger->collective, to->bytes);
+	/* What a neighbour makes us say is bounded, however little its question cost it. */
+	n->answers.left -= (int64_t)to->size * MILLION;
 	sync->counters[SYNC_SENT]++;
 }
 
@@ -888,6 +893,7 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 	struct message message = {.type = MESSAGE_DELTA};
 	uint32_t i = 0;
 
+	refill(&n->answers, now, SYNC_ANSWER_PER_SECOND, SYNC_ANSWER_BURST);
 	while (i < n->out_count) {
 		struct sync_out *out = &n->out[i];
 
@@ -897,6 +903,11 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 		}
 		if (!has_room(actions))
 			return false;
+		if (!out->push && n->answers.left <= 0) {
+			out->at = now + ANSWER_PAUSE;
+			i++;
+			continue;
+		}
 		if (!add_facts(sync, wall, out, &message)) {
 			send(sync, n, wall, &message, actions);
 			message.fact_count = 0;

@@ -32,6 +32,8 @@
 /* Messages and verifications that a neighbour may cost. */
 #define SYNC_MESSAGES_PER_SECOND 50
 #define SYNC_MESSAGES_BURST 100
+#define SYNC_ANSWER_PER_SECOND (64 * 1024) /* bytes of facts that answer its questions */
+#define SYNC_ANSWER_BURST (256 * 1024)
 #define SYNC_VERIFY_PER_SECOND 400
 #define SYNC_VERIFY_RESERVED 100 /* per second, for hubs' and admins' facts */
 #define SYNC_RECORD_SPACING (2 * USEC_SECOND)
@@ -87,6 +89,7 @@ struct neighbour {
 	struct row_id next_range;
 	struct budget messages;
 	struct budget verify;
+	struct budget answers;
 	struct sync_out out[SYNC_OUT_MAX];
 	struct row tell[SYNC_TELL_MAX];
 	struct sync_want want[SYNC_WANT_MAX];

@@ -244,9 +244,14 @@ TEST(join_by_another_identity_is_refused_and_told)
 	assert_string_equal(outcome.reply.name, "alex");
 	assert_string_equal(outcome.reply.contact, "blair");
 	assert_true(outcome.alert);
-	/* Once for each identity, not for each packet. */
+	/* Once an hour, not for each packet, whoever they are; a restart does not forget it. */
+	assert_false(ask(6).alert);
+	assert_false(ask(8).alert);
+	crash_hub();
 	assert_false(ask(6).alert);
 	assert_int_equal(the_invitation()->strangers, 1);
+	hub.wall += INVITATION_ALERT_MS;
+	assert_true(ask(8).alert);
 	assert_int_equal(hub.ledger->members.count, 2);
 	/* After redemption, too. */
 	invitations_heard(&hub.invitations, hub.wall, &the_invitation()->site);

@@ -178,9 +178,16 @@ TEST(petition_renews_what_has_an_end)
 	assert_true(petition_renewal(&limited) == limited.issued_at + 2000000);
 	petition.version = 2;
 	petition.backbone = limited.backbone;
+	/* Not before it is due. */
+	assert_int_equal(answer(&petition, false), PETITION_DONE);
+	limited.version = 3;
+	limited.not_after = limited.issued_at + 1000000;
+	bytes = founding_seal_certificate(&founding, 0, &limited);
+	assert_int_equal(founding_offer(ledger, &bytes), VERDICT_NEW);
+	petition.version = 3;
 	assert_int_equal(answer(&petition, false), PETITION_GRANTED);
-	assert_true(held_by(1).not_after == FOUNDING_NOW + 3000000);
-	assert_int_equal(held_by(1).version, 3);
+	assert_true(held_by(1).not_after == FOUNDING_NOW + 1000000);
+	assert_int_equal(held_by(1).version, 4);
 }
 
 TEST(preshared_keys_follow_from_each_other)

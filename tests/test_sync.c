@@ -374,6 +374,33 @@ TEST(sync_flood_costs_the_flooder)
 	assert_true(mesh.sites[8].learned_at - took <= 100 * USEC_MSEC);
 }
 
+TEST(sync_questions_do_not_multiply)
+{
+	const struct message empty = {
+		.type = MESSAGE_DIGEST, .end = {{255, 255, 255, 255, 255, 255, 255, 255}}};
+	uint8_t datagram[MESSAGE_SIZE_MAX];
+	struct sync_actions actions;
+	uint64_t answered = 0;
+	usec_t end;
+	size_t size;
+
+	(void)state;
+	rest(50, 15);
+	size = message_write(&empty, &mesh.founding.collective, datagram);
+	/* Twenty seconds of empty digests, as fast as they are taken: each asks for everything. */
+	for (end = mesh.now + 20 * USEC_SECOND; mesh.now < end; mesh.now += 20 * USEC_MSEC) {
+		sync_receive(&mesh.sites[0].sync, mesh.now, mesh_wall(&mesh, 0), &mesh.sites[3].id,
+			datagram, size, &actions);
+		do {
+			sync_step(&mesh.sites[0].sync, mesh.now, mesh_wall(&mesh, 0), &actions);
+			for (uint32_t i = 0; i < actions.message_count; i++)
+				answered += actions.messages[i].size;
+		} while (actions.message_count > 0);
+	}
+	print_message("# answers to a flood of questions: %" PRIu64 " bytes/s\n", answered / 20);
+	assert_true(answered <= SYNC_ANSWER_BURST + 21 * SYNC_ANSWER_PER_SECOND);
+}
+
 TEST(sync_garbage_is_counted_and_not_answered)
 {
 	struct sync_actions actions;
@@ -445,6 +472,7 @@ int main(void)
 		SYNC(sync_link_notice_saves_the_copy_that_the_hub_brings),
 		SYNC(sync_equivocation_ends_alike_everywhere),
 		SYNC(sync_flood_costs_the_flooder),
+		SYNC(sync_questions_do_not_multiply),
 		SYNC(sync_garbage_is_counted_and_not_answered),
 		SYNC(message_items_of_a_newer_program_are_passed_over),
 	};
