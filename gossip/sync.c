@@ -171,7 +171,6 @@ bool sync_connect(struct sync *sync, usec_t now, const struct row_id *id, enum n
 		n->verify.at = now;
 	}
 	n->kind = kind;
-	n->met = false;
 	n->hellos = 0;
 	n->hello_at = now;
 	n->tell_at = n->tell_count > 0 ? now : USEC_NEVER;
@@ -761,7 +760,6 @@ void sync_receive(struct sync *sync, usec_t now, uint64_t wall, const struct row
 	if (admit(sync, n, now, bytes, size, &message) < 0)
 		return;
 	sync->counters[SYNC_RECEIVED]++;
-	n->met = true;
 	n->wake_at = 0;
 	n->clock_offset = (int64_t)message.clock - (int64_t)wall;
 	switch (message.type) {

@@ -69,7 +69,6 @@ struct sync_want {
 struct neighbour {
 	struct row_id id;
 	enum neighbour_kind kind;
-	bool met;      /* something was heard since the connection */
 	bool asked;    /* a summary of ours waits for its answer */
 	bool scan_out; /* digests are being sent with those that are out */
 	uint32_t out_count;

@@ -495,6 +495,7 @@ static int check_rebuilt(const char *inner, uint32_t rows, char why[static STORE
 		return r;
 	for (int table = 0; table < STORE_TABLES && r == 0; table++)
 		r = store_walk(store, (enum store_table)table, count_row, &found);
+	/* Closing alone would not say whether the log made it into the file that is moved. */
 	if (r == 0)
 		r = sqlite_gather(store);
 	store_close(store);
@@ -532,9 +533,6 @@ static int rebuild(struct opener *opener, int dir_fd, const char *directory, con
 	if (r < 0)
 		return r;
 	r = open_all(opener, store, passphrase);
-	/* Closing alone would not say whether the log made it into the file that is moved. */
-	if (r == 0)
-		r = sqlite_gather(store);
 	store_close(store);
 	return r == 0 ? check_rebuilt(inner, opener->rows, why) : r;
 }

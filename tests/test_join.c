@@ -296,8 +296,16 @@ TEST(join_waits_for_an_admin_and_says_whose)
 	outcome = ask(5);
 	assert_int_equal(outcome.reply.status, JOIN_NO_ADMIN);
 	assert_string_equal(outcome.reply.contact, "casey");
-	/* The certificate comes by gossip: then it is granted. */
+	/* The certificate comes by gossip, with another subnet than was promised: that is not it.
+	 */
 	memcpy(certificate.name, "alex", 5);
+	certificate.backbone = request.backbone;
+	certificate.links = request.links;
+	fact = founding_seal_certificate(&hub.founding, 0, &certificate);
+	assert_int_equal(founding_offer(hub.ledger, &fact), VERDICT_NEW);
+	assert_int_equal(ask(5).reply.status, JOIN_NO_ADMIN);
+	/* With the promised one it is granted. */
+	certificate.version = 2;
 	certificate.subnets.items[0] = sample().reserved;
 	certificate.address = address_ipv4(0x0a640901);
 	certificate.backbone = request.backbone;

@@ -81,6 +81,8 @@ static void populate(void)
 
 TEST(ledger_takes_facts_once)
 {
+	struct record held;
+
 	(void)state;
 	populate();
 	assert_int_equal(offer(record(1, 10)), VERDICT_NEW);
@@ -95,6 +97,12 @@ TEST(ledger_takes_facts_once)
 	assert_int_equal(member(1)->version, 2);
 	assert_true(member(1)->in_force);
 	assert_int_equal(ledger->counters[VERDICT_KNOWN], 3);
+	/* Found by name, and read back. */
+	assert_ptr_equal(ledger_find_name(ledger, "site-1"), member(1));
+	assert_null(ledger_find_name(ledger, "site-9"));
+	assert_true(ledger_record(ledger, member(1), &held));
+	assert_int_equal(held.sequence, 11);
+	assert_false(ledger_record(ledger, member(2), &held));
 }
 
 TEST(ledger_refuses_with_a_reason_and_a_counter)

@@ -334,6 +334,39 @@ TEST(sync_equivocation_ends_alike_everywhere)
 	assert_true(mesh.sites[0].ledger->equivocations + mesh.sites[5].ledger->equivocations > 0);
 }
 
+TEST(sync_tie_is_answered_with_the_winner)
+{
+	struct message message = {.type = MESSAGE_DELTA, .fact_count = 1};
+	struct record record = founding_record(2, FOUNDING_NOW + 700000);
+	uint8_t datagram[MESSAGE_SIZE_MAX];
+	struct sync_actions actions;
+	struct bytes facts[2];
+	struct hash hashes[2];
+	bool answered = false;
+	size_t winner;
+
+	(void)state;
+	rest(5, 16);
+	record.issued_at = mesh_wall(&mesh, 0);
+	for (size_t i = 0; i < 2; i++) {
+		record.flags = i ? RECORD_RELAY_ONLY : 0;
+		facts[i] = founding_seal_record(&mesh.founding, 2, &record);
+		hashes[i] = hash_of(facts[i].bytes, facts[i].size);
+	}
+	winner = hash_compare(&hashes[1], &hashes[0]) > 0;
+	(void)ledger_offer(mesh.sites[0].ledger, mesh_wall(&mesh, 0), facts[winner].bytes,
+		facts[winner].size, true);
+	message.facts[0] = facts[!winner].bytes;
+	message.fact_sizes[0] = facts[!winner].size;
+	sync_receive(&mesh.sites[0].sync, mesh.now, mesh_wall(&mesh, 0), &mesh.sites[3].id,
+		datagram, message_write(&message, &mesh.founding.collective, datagram), &actions);
+	sync_step(&mesh.sites[0].sync, mesh.now, mesh_wall(&mesh, 0), &actions);
+	for (uint32_t i = 0; i < actions.message_count; i++)
+		answered |= memmem(actions.messages[i].bytes, actions.messages[i].size,
+				    facts[winner].bytes, facts[winner].size) != NULL;
+	assert_true(answered);
+}
+
 TEST(sync_flood_costs_the_flooder)
 {
 	struct mesh_site *hub = &mesh.sites[0];
@@ -471,6 +504,7 @@ int main(void)
 		SYNC(sync_over_links_alone_when_the_hub_is_gone),
 		SYNC(sync_link_notice_saves_the_copy_that_the_hub_brings),
 		SYNC(sync_equivocation_ends_alike_everywhere),
+		SYNC(sync_tie_is_answered_with_the_winner),
 		SYNC(sync_flood_costs_the_flooder),
 		SYNC(sync_questions_do_not_multiply),
 		SYNC(sync_garbage_is_counted_and_not_answered),
