@@ -15,6 +15,7 @@ enum delegation_field {
 	DELEGATION_WITHIN,
 	DELEGATION_TAGS,
 	DELEGATION_ISSUED_AT,
+	DELEGATION_SINCE,
 	DELEGATION_END,
 };
 
@@ -38,6 +39,8 @@ int delegation_seal(const struct delegation *delegation, uint8_t out[static FACT
 	field_write_names(&writer, &delegation->tags);
 	wire_write_uint(&writer, DELEGATION_ISSUED_AT);
 	wire_write_uint(&writer, delegation->issued_at);
+	wire_write_uint(&writer, DELEGATION_SINCE);
+	wire_write_uint(&writer, delegation->since);
 	return fact_seal(&writer, root, collective, crypto);
 }
 
@@ -73,13 +76,16 @@ int delegation_read(struct delegation *ret, const struct fact *fact)
 		case DELEGATION_ISSUED_AT:
 			delegation.issued_at = wire_read_uint(reader, FIELD_TIME_MAX);
 			break;
+		case DELEGATION_SINCE:
+			delegation.since = wire_read_uint(reader, FIELD_TIME_MAX);
+			break;
 		default:
 			wire_skip(reader);
 			break;
 		}
 	}
 	if (fact_fields_end(&fields, BIT(DELEGATION_END) - BIT(FACT_FIRST_FIELD)) < 0 ||
-		delegation.version == 0)
+		delegation.version == 0 || delegation.since > delegation.issued_at)
 		return -EBADMSG;
 	*ret = delegation;
 	return 0;

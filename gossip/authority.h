@@ -4,8 +4,9 @@
  *
  * A delegation makes an admin and says what it may grant. A revocation takes a site out for ever:
  * it comes back with a new key only. A removal takes an admin out for ever and names what stays of
- * what it signed; all else of it falls. A long list stands in several removals, which count once
- * all of them are there.
+ * what it signed; all else of it falls. A long list stands in several parts, which are signed at
+ * one time and count once all of them are there. Of several removals each takes away what it does
+ * not name.
  */
 #pragma once
 
@@ -31,6 +32,7 @@ struct delegation {
 	struct prefixes within; /* only prefixes inside these; empty: any */
 	struct names tags;      /* only these tags; empty: any */
 	uint64_t issued_at;
+	uint64_t since; /* when the admin first was one: nobody it admits is older */
 };
 
 enum revocation_reason {

@@ -9,8 +9,11 @@
 
 #define CLAIMS_PER_SITE 4
 #define PREFIXES_PER_SITE 4 /* on average */
-#define ARENA_PER_SITE 2048
-#define ARENA_BESIDES (64 * 1024) /* delegations and removals */
+#define REVOCATIONS_PER_SITE 2
+#define SITES_PER_DEPARTED 4
+#define ARENA_PER_SITE 1912
+#define ARENA_RESERVE_PER_SITE 128 /* which certificates and records leave to who is out */
+#define ARENA_BESIDES (64 * 1024)  /* delegations and removals */
 #define ALIGNMENT 16
 
 /* A fact on its way in. */
@@ -65,8 +68,9 @@ static uint32_t arena_size(uint32_t sites)
 static size_t lay_ledger(struct ledger *ledger, uint32_t sites, void *memory)
 {
 	struct layout layout = {.memory = memory};
-	/* Two facts a member, a revocation each, admins, removals, proofs. */
-	uint32_t handles = 1 + 3 * sites + LEDGER_ADMINS_MAX + LEDGER_REMOVALS_MAX +
+	uint32_t revocations = REVOCATIONS_PER_SITE * sites;
+	/* Two facts a member and one to spare, revocations, admins, removals, proofs. */
+	uint32_t handles = 1 + 3 * sites + revocations + LEDGER_ADMINS_MAX + LEDGER_REMOVALS_MAX +
 			   LEDGER_PROOFS_MAX;
 	uint32_t *places = part(&layout, handles * sizeof *places);
 	void *bytes = part(&layout, arena_size(sites));
@@ -75,10 +79,14 @@ static size_t lay_ledger(struct ledger *ledger, uint32_t sites, void *memory)
 		offsetof(struct member, id), ROW_ID_SIZE);
 	lay_table(&layout, &ledger->admins, LEDGER_ADMINS_MAX, sizeof(struct admin),
 		offsetof(struct admin, id), ROW_ID_SIZE);
-	lay_table(&layout, &ledger->revocations, sites, sizeof(struct revocation_row),
-		offsetof(struct revocation_row, subject), HASH_SIZE);
+	lay_table(&layout, &ledger->spares, sites, sizeof(struct spare),
+		offsetof(struct spare, key), sizeof(struct spare_key));
+	lay_table(&layout, &ledger->departed, 1 + sites / SITES_PER_DEPARTED,
+		sizeof(struct departed), offsetof(struct departed, site), HASH_SIZE);
+	lay_table(&layout, &ledger->revocations, revocations, sizeof(struct revocation_row),
+		offsetof(struct revocation_row, key), sizeof(struct revocation_key));
 	lay_table(&layout, &ledger->removals, LEDGER_REMOVALS_MAX, sizeof(struct removal_row),
-		offsetof(struct removal_row, key), HASH_SIZE + 1);
+		offsetof(struct removal_row, key), sizeof(struct removal_key));
 	lay_table(&layout, &ledger->claims, CLAIMS_PER_SITE * sites, sizeof(struct claim),
 		offsetof(struct claim, digest), sizeof((struct claim *)0)->digest);
 	lay_table(&layout, &ledger->prefixes, PREFIXES_PER_SITE * sites,
@@ -139,12 +147,21 @@ static bool replace(struct ledger *ledger, uint32_t *handle, const struct fact *
 	return arena_replace(&ledger->arena, handle, fact->bytes, (uint16_t)fact->size);
 }
 
+/* Members do not fill the room that is kept for the facts about who is out. */
+static bool leaves_reserve(const struct ledger *ledger, const struct fact *fact)
+{
+	uint32_t reserve = ledger->options.sites_max * ARENA_RESERVE_PER_SITE;
+
+	return ledger->arena.live + fact->size + 2 * ARENA_HEAD_SIZE + reserve <=
+	       ledger->arena.size;
+}
+
 struct member *ledger_find(const struct ledger *ledger, const struct row_id *id)
 {
 	return table_find(&ledger->members, id->bytes);
 }
 
-static struct member *find_hash(const struct ledger *ledger, const struct hash *site)
+struct member *ledger_find_hash(const struct ledger *ledger, const struct hash *site)
 {
 	struct row_id id = row_id_of(site);
 	struct member *member = ledger_find(ledger, &id);
@@ -156,20 +173,7 @@ struct member *ledger_find_site(const struct ledger *ledger, const struct key *s
 {
 	struct hash hash = hash_of(site->bytes, KEY_SIZE);
 
-	return find_hash(ledger, &hash);
-}
-
-static struct admin *find_admin(const struct ledger *ledger, const struct hash *key)
-{
-	struct row_id id = row_id_of(key);
-	struct admin *admin = table_find(&ledger->admins, id.bytes);
-
-	return admin && hash_equal(&admin->key, key) ? admin : NULL;
-}
-
-bool ledger_is_revoked(const struct ledger *ledger, const struct hash *site)
-{
-	return table_find(&ledger->revocations, site->bytes) != NULL;
+	return ledger_find_hash(ledger, &hash);
 }
 
 void ledger_certificate(
@@ -194,146 +198,6 @@ bool ledger_record(const struct ledger *ledger, const struct member *member, str
 bool member_is_live(const struct member *member, uint64_t now)
 {
 	return member->expires > now;
-}
-
-/* Taking away. */
-
-static void drop_member_at(struct ledger *ledger, uint32_t position)
-{
-	struct member *member = table_at(&ledger->members, position);
-	struct certificate certificate;
-
-	ledger_certificate(ledger, member, &certificate);
-	index_withdraw(ledger, member, &certificate);
-	arena_free(&ledger->arena, member->certificate);
-	arena_free(&ledger->arena, member->record);
-	if (member->proof != ARENA_NONE)
-		ledger->proofs--;
-	arena_free(&ledger->arena, member->proof);
-	table_remove(&ledger->members, position);
-	ledger->summary_until = 0;
-}
-
-static void drop_member(struct ledger *ledger, const struct row_id *id)
-{
-	drop_member_at(ledger, table_lower_bound(&ledger->members, id->bytes));
-	index_settle(ledger);
-}
-
-/* The removals of one admin: where they begin, and whether all parts are there. */
-static bool removal_complete(const struct ledger *ledger, const struct hash *admin, uint32_t *first)
-{
-	uint8_t key[HASH_SIZE + 1] = {0};
-	uint32_t count = 0;
-	uint32_t parts = 1;
-
-	memcpy(key, admin->bytes, HASH_SIZE);
-	*first = table_lower_bound(&ledger->removals, key);
-	while (count < parts && *first + count < ledger->removals.count) {
-		const struct removal_row *row = table_at(&ledger->removals, *first + count);
-
-		if (memcmp(row->key, admin->bytes, HASH_SIZE) != 0 || row->key[HASH_SIZE] != count)
-			return false;
-		if (count == 0)
-			parts = row->parts;
-		count++;
-	}
-	return count == parts;
-}
-
-/* Whether the removal of this admin lists the fact with this hash. */
-static bool removal_keeps(
-	const struct ledger *ledger, const struct hash *admin, const struct hash *fact_hash)
-{
-	uint32_t first;
-	bool complete = removal_complete(ledger, admin, &first);
-	const struct removal_row *row;
-
-	if (!complete)
-		return true;
-	row = table_at(&ledger->removals, first);
-	for (uint32_t part = 0, parts = row->parts; part < parts; part++) {
-		struct removal removal;
-		struct fact fact;
-
-		row = table_at(&ledger->removals, first + part);
-		fact = ledger_fact(ledger, row->fact);
-		require(removal_read(&removal, &fact)); /* a removal that was taken is whole */
-		for (uint32_t i = 0; i < removal.count; i++) {
-			if (hash_equal(&removal.kept[i], fact_hash))
-				return true;
-		}
-	}
-	return false;
-}
-
-/* Whether an admin's word counts, as far as it is there and not removed. */
-static enum verdict check_admin(const struct ledger *ledger, const struct admin *admin,
-	const struct hash *fact_hash, struct delegation *delegation)
-{
-	struct fact fact;
-
-	if (!admin || admin->delegation == ARENA_NONE)
-		return VERDICT_UNKNOWN_ISSUER;
-	if (admin->removed && !removal_keeps(ledger, &admin->key, fact_hash))
-		return VERDICT_REMOVED_ISSUER;
-	fact = ledger_fact(ledger, admin->delegation);
-	require(delegation_read(delegation, &fact)); /* a delegation that was taken is whole */
-	return VERDICT_NEW;
-}
-
-bool ledger_delegation(
-	const struct ledger *ledger, const struct hash *admin, struct delegation *ret)
-{
-	const struct admin *found = find_admin(ledger, admin);
-	static const struct hash nothing;
-
-	return found && !found->removed && check_admin(ledger, found, &nothing, ret) == VERDICT_NEW;
-}
-
-static bool member_stands(const struct ledger *ledger, const struct member *member)
-{
-	const struct admin *admin = find_admin(ledger, &member->issuer);
-	struct certificate certificate;
-	struct delegation delegation;
-
-	if (check_admin(ledger, admin, &member->certificate_hash, &delegation) != VERDICT_NEW)
-		return false;
-	ledger_certificate(ledger, member, &certificate);
-	return certificate_granted(&certificate, &delegation);
-}
-
-static bool revocation_stands(const struct ledger *ledger, const struct revocation_row *row)
-{
-	struct delegation delegation;
-
-	if (hash_equal(&row->issuer, &ledger->root))
-		return true;
-	if (check_admin(ledger, find_admin(ledger, &row->issuer), &row->hash, &delegation) !=
-		VERDICT_NEW)
-		return false;
-	return delegation.grants & GRANT_REVOKE;
-}
-
-/* After an admin's delegation changed or it was removed: what it signed stands or falls anew. */
-static void review_admin(struct ledger *ledger, const struct hash *admin)
-{
-	for (uint32_t i = ledger->members.count; i > 0; i--) {
-		const struct member *member = table_at(&ledger->members, i - 1);
-
-		if (hash_equal(&member->issuer, admin) && !member_stands(ledger, member))
-			drop_member_at(ledger, i - 1);
-	}
-	for (uint32_t i = ledger->revocations.count; i > 0; i--) {
-		const struct revocation_row *row = table_at(&ledger->revocations, i - 1);
-
-		if (!hash_equal(&row->issuer, admin) || revocation_stands(ledger, row))
-			continue;
-		arena_free(&ledger->arena, row->fact);
-		table_remove(&ledger->revocations, i - 1);
-	}
-	ledger->summary_until = 0;
-	index_settle(ledger);
 }
 
 /* Offers, by kind. Each returns VERDICT_NEW only when all of it was done. */
@@ -374,8 +238,6 @@ static enum verdict take_delegation(
 	struct ledger *ledger = offer->ledger;
 	struct row_id id = row_id_of(key);
 	struct admin *admin = table_find(&ledger->admins, id.bytes);
-	struct member *namesake;
-	uint32_t first;
 
 	if (!admin) {
 		admin = table_add(&ledger->admins, id.bytes);
@@ -391,12 +253,11 @@ static enum verdict take_delegation(
 	}
 	admin->version = delegation->version;
 	admin->hash = offer->hash;
-	admin->removed = removal_complete(ledger, key, &first);
+	admin->removed = trust_is_removed(ledger, key);
 	/* One id is one row: an admin's key is nobody's site key. */
-	namesake = ledger_find(ledger, &id);
-	if (namesake)
-		drop_member(ledger, &id);
-	review_admin(ledger, key);
+	if (ledger_find(ledger, &id))
+		trust_drop_member(ledger, &id);
+	trust_review(ledger, key);
 	return VERDICT_NEW;
 }
 
@@ -431,6 +292,25 @@ static enum verdict offer_delegation(struct offer *offer)
 	return verdict == VERDICT_NEW ? take_delegation(offer, &delegation, &key) : verdict;
 }
 
+/* What an offered certificate is to the one that is held of the same issuer. */
+static enum verdict compare_certificate(
+	struct offer *offer, const struct certificate *certificate, const struct member *member)
+{
+	const struct spare *spare;
+	enum verdict verdict;
+
+	if (hash_equal(&member->issuer, &certificate->issuer))
+		return compare_version(offer, certificate->version, member->version,
+			&member->certificate_hash, member->certificate);
+	spare = trust_find_spare(offer->ledger, &member->id, &certificate->issuer);
+	verdict = spare ? compare_version(offer, certificate->version, spare->version, &spare->hash,
+				  spare->fact)
+			: VERDICT_NEW;
+	/* Spares are not compared by rows, so there is nobody to be told about a tie. */
+	offer->outcome->tie = false;
+	return verdict;
+}
+
 static enum verdict check_certificate(struct offer *offer, const struct certificate *certificate,
 	const struct hash *site, struct delegation *delegation)
 {
@@ -447,8 +327,7 @@ static enum verdict check_certificate(struct offer *offer, const struct certific
 		if (hash_compare(&member->site, site) < 0)
 			return VERDICT_COLLISION;
 	} else if (member) {
-		verdict = compare_version(offer, certificate->version, member->version,
-			&member->certificate_hash, member->certificate);
+		verdict = compare_certificate(offer, certificate, member);
 		if (verdict != VERDICT_NEW)
 			return verdict;
 	}
@@ -456,8 +335,8 @@ static enum verdict check_certificate(struct offer *offer, const struct certific
 		return VERDICT_MISPLACED;
 	if (is_future(offer, certificate->issued_at))
 		return VERDICT_FUTURE;
-	verdict = check_admin(
-		ledger, find_admin(ledger, &certificate->issuer), &offer->hash, delegation);
+	verdict = trust_check(
+		ledger, trust_find_admin(ledger, &certificate->issuer), &offer->hash, delegation);
 	if (verdict != VERDICT_NEW)
 		return verdict;
 	if (!certificate_granted(certificate, delegation))
@@ -465,42 +344,101 @@ static enum verdict check_certificate(struct offer *offer, const struct certific
 	return check_signature(offer, &delegation->admin);
 }
 
-static enum verdict take_certificate(
-	struct offer *offer, const struct certificate *certificate, const struct hash *site)
+static void put_in_force(struct offer *offer, struct member *member,
+	const struct certificate *certificate, const struct delegation *delegation)
+{
+	member->version = certificate->version;
+	member->certificate_hash = offer->hash;
+	member->issuer = certificate->issuer;
+	trust_set_seniority(member, certificate, delegation);
+	index_admit(offer->ledger, member, certificate);
+}
+
+static enum verdict take_newcomer(struct offer *offer, const struct certificate *certificate,
+	const struct hash *site, const struct delegation *delegation)
+{
+	struct ledger *ledger = offer->ledger;
+	struct row_id id = row_id_of(site);
+	struct member *member = table_add(&ledger->members, id.bytes);
+
+	if (!member)
+		return VERDICT_FULL;
+	if (!replace(ledger, &member->certificate, &offer->fact)) {
+		table_remove(&ledger->members, table_lower_bound(&ledger->members, id.bytes));
+		return VERDICT_FULL;
+	}
+	member->site = *site;
+	trust_recall(ledger, member);
+	put_in_force(offer, member, certificate, delegation);
+	return VERDICT_NEW;
+}
+
+/* Keeps a certificate beside a newer one of another issuer, for when that one falls. */
+static enum verdict take_spare(
+	struct offer *offer, const struct certificate *certificate, const struct member *member)
+{
+	struct ledger *ledger = offer->ledger;
+	struct spare *spare = trust_find_spare(ledger, &member->id, &certificate->issuer);
+
+	if (!spare)
+		spare = trust_add_spare(ledger, &member->id, &certificate->issuer);
+	if (!spare)
+		return VERDICT_OLDER;
+	if (!replace(ledger, &spare->fact, &offer->fact)) {
+		if (spare->fact == ARENA_NONE)
+			trust_drop_spare(ledger, spare);
+		return VERDICT_FULL;
+	}
+	spare->version = certificate->version;
+	spare->hash = offer->hash;
+	return VERDICT_SPARE;
+}
+
+/* A member's certificate gives way to a newer one. That of another issuer stays as a spare. */
+static enum verdict take_successor(struct offer *offer, const struct certificate *certificate,
+	struct member *member, const struct delegation *delegation)
+{
+	struct ledger *ledger = offer->ledger;
+	bool same_issuer = hash_equal(&member->issuer, &certificate->issuer);
+	uint32_t handle = same_issuer ? member->certificate : ARENA_NONE;
+	struct certificate before;
+	struct spare *spare;
+
+	ledger_certificate(ledger, member, &before);
+	if (!replace(ledger, &handle, &offer->fact))
+		return VERDICT_FULL;
+	if (!same_issuer) {
+		spare = trust_find_spare(ledger, &member->id, &certificate->issuer);
+		if (spare)
+			trust_drop_spare(ledger, spare);
+		trust_spare_current(ledger, member);
+	}
+	index_withdraw(ledger, member, &before);
+	member->certificate = handle;
+	put_in_force(offer, member, certificate, delegation);
+	return VERDICT_NEW;
+}
+
+static enum verdict take_certificate(struct offer *offer, const struct certificate *certificate,
+	const struct hash *site, const struct delegation *delegation)
 {
 	struct ledger *ledger = offer->ledger;
 	struct row_id id = row_id_of(site);
 	struct member *member = ledger_find(ledger, &id);
-	struct certificate before;
-	bool fresh = false;
 
+	if (!leaves_reserve(ledger, &offer->fact))
+		return VERDICT_FULL;
 	if (member && !hash_equal(&member->site, site)) {
-		drop_member(ledger, &id);
+		trust_drop_member(ledger, &id);
 		member = NULL;
 	}
-	if (member) {
-		ledger_certificate(ledger, member, &before);
-	} else {
-		member = table_add(&ledger->members, id.bytes);
-		if (!member)
-			return VERDICT_FULL;
-		member->site = *site;
-		fresh = true;
-	}
-	if (!replace(ledger, &member->certificate, &offer->fact)) {
-		if (fresh)
-			table_remove(
-				&ledger->members, table_lower_bound(&ledger->members, id.bytes));
-		return VERDICT_FULL;
-	}
-	if (!fresh)
-		index_withdraw(ledger, member, &before);
-	member->version = certificate->version;
-	member->certificate_hash = offer->hash;
-	member->issuer = certificate->issuer;
-	member->since = certificate->since;
-	index_admit(ledger, member, certificate);
-	return VERDICT_NEW;
+	if (!member)
+		return take_newcomer(offer, certificate, site, delegation);
+	if (!hash_equal(&member->issuer, &certificate->issuer) &&
+		trust_is_older(certificate->version, &offer->hash, member->version,
+			&member->certificate_hash))
+		return take_spare(offer, certificate, member);
+	return take_successor(offer, certificate, member, delegation);
 }
 
 static enum verdict offer_certificate(struct offer *offer)
@@ -518,30 +456,59 @@ static enum verdict offer_certificate(struct offer *offer)
 	offer->outcome->author = row_id_of(&certificate.issuer);
 	offer->outcome->row.id = row_id_of(&site);
 	verdict = check_certificate(offer, &certificate, &site, &delegation);
-	return verdict == VERDICT_NEW ? take_certificate(offer, &certificate, &site) : verdict;
+	return verdict == VERDICT_NEW ? take_certificate(offer, &certificate, &site, &delegation)
+				      : verdict;
 }
 
-static enum verdict take_revocation(struct offer *offer, const struct revocation *revocation)
+/* Of two facts under one key of a set that only grows the one with the smaller hash is kept. */
+static enum verdict compare_out(struct offer *offer, const struct hash *held)
+{
+	offer->outcome->row = row_of_out(&offer->outcome->row.id, held);
+	if (hash_equal(held, &offer->hash))
+		return VERDICT_KNOWN;
+	if (hash_compare(held, &offer->hash) > 0)
+		return VERDICT_NEW;
+	offer->outcome->tie = true;
+	return VERDICT_OLDER;
+}
+
+static enum verdict take_revocation(
+	struct offer *offer, const struct revocation *revocation, const struct revocation_key *key)
 {
 	struct ledger *ledger = offer->ledger;
-	struct revocation_row *row = table_find(&ledger->revocations, revocation->subject.bytes);
+	struct revocation_row *row = table_find(&ledger->revocations, key);
 
-	if (!row) {
-		row = table_add(&ledger->revocations, revocation->subject.bytes);
-		if (!row)
-			return VERDICT_FULL;
-	}
+	if (!row && trust_may_revoke(ledger, &revocation->issuer))
+		row = table_add(&ledger->revocations, key);
+	if (!row)
+		return VERDICT_FULL;
 	if (!replace(ledger, &row->fact, &offer->fact)) {
 		if (row->fact == ARENA_NONE)
-			table_remove(&ledger->revocations,
-				table_lower_bound(&ledger->revocations, revocation->subject.bytes));
+			table_remove(
+				&ledger->revocations, table_lower_bound(&ledger->revocations, key));
 		return VERDICT_FULL;
 	}
-	row->issuer = revocation->issuer;
 	row->hash = offer->hash;
-	if (find_hash(ledger, &revocation->subject))
-		drop_member(ledger, &offer->outcome->row.id);
+	if (ledger_find_hash(ledger, &revocation->subject))
+		trust_drop_member(ledger, &offer->outcome->row.id);
 	return VERDICT_NEW;
+}
+
+static enum verdict check_revocation(struct offer *offer, const struct revocation *revocation)
+{
+	struct ledger *ledger = offer->ledger;
+	struct delegation delegation;
+	enum verdict verdict;
+
+	if (is_future(offer, revocation->issued_at))
+		return VERDICT_FUTURE;
+	if (hash_equal(&revocation->issuer, &ledger->root))
+		return check_signature(offer, &ledger->options.root);
+	verdict = trust_check(
+		ledger, trust_find_admin(ledger, &revocation->issuer), &offer->hash, &delegation);
+	if (verdict == VERDICT_NEW && !(delegation.grants & GRANT_REVOKE))
+		verdict = VERDICT_NOT_GRANTED;
+	return verdict == VERDICT_NEW ? check_signature(offer, &delegation.admin) : verdict;
 }
 
 static enum verdict offer_revocation(struct offer *offer)
@@ -549,47 +516,35 @@ static enum verdict offer_revocation(struct offer *offer)
 	struct ledger *ledger = offer->ledger;
 	const struct revocation_row *row;
 	struct revocation revocation;
-	struct delegation delegation;
+	struct revocation_key key;
 	enum verdict verdict;
 
 	if (revocation_read(&revocation, &offer->fact) < 0)
 		return VERDICT_MALFORMED;
+	key = (struct revocation_key){revocation.subject, revocation.issuer};
 	offer->outcome->author = row_id_of(&revocation.issuer);
 	offer->outcome->row.id = row_id_of(&revocation.subject);
-	row = table_find(&ledger->revocations, revocation.subject.bytes);
-	/* Two admins revoke at once: the smaller hash is kept, the effect is the same. */
-	if (row && hash_compare(&row->hash, &offer->hash) <= 0) {
-		offer->outcome->tie = !hash_equal(&row->hash, &offer->hash);
-		return offer->outcome->tie ? VERDICT_OLDER : VERDICT_KNOWN;
-	}
-	if (is_future(offer, revocation.issued_at))
-		return VERDICT_FUTURE;
-	if (hash_equal(&revocation.issuer, &ledger->root)) {
-		verdict = check_signature(offer, &ledger->options.root);
-	} else {
-		verdict = check_admin(
-			ledger, find_admin(ledger, &revocation.issuer), &offer->hash, &delegation);
-		if (verdict == VERDICT_NEW && !(delegation.grants & GRANT_REVOKE))
-			verdict = VERDICT_NOT_GRANTED;
-		if (verdict == VERDICT_NEW)
-			verdict = check_signature(offer, &delegation.admin);
-	}
-	return verdict == VERDICT_NEW ? take_revocation(offer, &revocation) : verdict;
+	row = table_find(&ledger->revocations, &key);
+	verdict = row ? compare_out(offer, &row->hash) : VERDICT_NEW;
+	if (verdict == VERDICT_NEW)
+		verdict = check_revocation(offer, &revocation);
+	if (verdict == VERDICT_NEW)
+		verdict = take_revocation(offer, &revocation, &key);
+	if (verdict == VERDICT_NEW)
+		offer->outcome->row = row_of_out(&offer->outcome->row.id, &offer->hash);
+	return verdict;
 }
 
 static enum verdict take_removal(
-	struct offer *offer, const struct removal *removal, const uint8_t key[static HASH_SIZE + 1])
+	struct offer *offer, const struct removal *removal, const struct removal_key *key)
 {
 	struct ledger *ledger = offer->ledger;
 	struct removal_row *row = table_find(&ledger->removals, key);
-	struct admin *admin = find_admin(ledger, &removal->subject);
-	uint32_t first;
 
-	if (!row) {
+	if (!row)
 		row = table_add(&ledger->removals, key);
-		if (!row)
-			return VERDICT_FULL;
-	}
+	if (!row)
+		return VERDICT_FULL;
 	if (!replace(ledger, &row->fact, &offer->fact)) {
 		if (row->fact == ARENA_NONE)
 			table_remove(&ledger->removals, table_lower_bound(&ledger->removals, key));
@@ -597,9 +552,7 @@ static enum verdict take_removal(
 	}
 	row->parts = (uint8_t)removal->parts;
 	row->hash = offer->hash;
-	if (admin)
-		admin->removed = removal_complete(ledger, &removal->subject, &first);
-	review_admin(ledger, &removal->subject);
+	trust_review(ledger, &removal->subject);
 	return VERDICT_NEW;
 }
 
@@ -607,27 +560,25 @@ static enum verdict offer_removal(struct offer *offer)
 {
 	struct ledger *ledger = offer->ledger;
 	const struct removal_row *row;
-	uint8_t key[HASH_SIZE + 1];
 	struct removal removal;
+	struct removal_key key;
 	enum verdict verdict;
 
 	if (removal_read(&removal, &offer->fact) < 0)
 		return VERDICT_MALFORMED;
-	memcpy(key, removal.subject.bytes, HASH_SIZE);
-	key[HASH_SIZE] = (uint8_t)removal.part;
+	key = removal_key(&removal.subject, removal.issued_at, (uint8_t)removal.part);
 	offer->outcome->author = row_id_of(&ledger->root);
 	offer->outcome->row.id = row_id_of(&removal.subject);
-	row = table_find(&ledger->removals, key);
-	if (row && hash_compare(&row->hash, &offer->hash) <= 0) {
-		offer->outcome->tie = !hash_equal(&row->hash, &offer->hash);
-		return offer->outcome->tie ? VERDICT_OLDER : VERDICT_KNOWN;
-	}
-	if (is_future(offer, removal.issued_at))
+	row = table_find(&ledger->removals, &key);
+	verdict = row ? compare_out(offer, &row->hash) : VERDICT_NEW;
+	if (verdict == VERDICT_NEW && is_future(offer, removal.issued_at))
 		return VERDICT_FUTURE;
-	verdict = check_signature(offer, &ledger->options.root);
 	if (verdict == VERDICT_NEW)
-		verdict = take_removal(offer, &removal, key);
-	offer->outcome->row.sequence = 1 + removal.part;
+		verdict = check_signature(offer, &ledger->options.root);
+	if (verdict == VERDICT_NEW)
+		verdict = take_removal(offer, &removal, &key);
+	if (verdict == VERDICT_NEW)
+		offer->outcome->row = row_of_out(&offer->outcome->row.id, &offer->hash);
 	return verdict;
 }
 
@@ -673,7 +624,8 @@ static enum verdict take_equivocation(
 static enum verdict take_record(
 	struct offer *offer, struct member *member, const struct record *record)
 {
-	if (!replace(offer->ledger, &member->record, &offer->fact))
+	if (!leaves_reserve(offer->ledger, &offer->fact) ||
+		!replace(offer->ledger, &member->record, &offer->fact))
 		return VERDICT_FULL;
 	member->record_hash = offer->hash;
 	member->sequence = record->sequence;
@@ -715,7 +667,7 @@ static enum verdict offer_record(struct offer *offer)
 	site = hash_of(record.site.bytes, KEY_SIZE);
 	offer->outcome->author = row_id_of(&site);
 	offer->outcome->row.id = offer->outcome->author;
-	member = find_hash(ledger, &site);
+	member = ledger_find_hash(ledger, &site);
 	if (!member)
 		return ledger_is_revoked(ledger, &site) ? VERDICT_REVOKED : VERDICT_NOT_MEMBER;
 	verdict = check_record(offer, member, &record);
@@ -724,7 +676,7 @@ static enum verdict offer_record(struct offer *offer)
 	if (verdict != VERDICT_NEW)
 		return verdict;
 	offer->hash = hash_of(offer->fact.bytes, offer->fact.size);
-	if (record.sequence == member->sequence)
+	if (record.sequence == member->sequence && member->record != ARENA_NONE)
 		return take_equivocation(offer, member, &record);
 	return take_record(offer, member, &record);
 }
@@ -763,8 +715,8 @@ static enum verdict offer_opened(struct offer *offer)
 }
 
 /* The record that most offers are: the very bytes that are held already. */
-static bool is_held_record(const struct ledger *ledger, uint64_t now, const void *bytes,
-	size_t size, struct ledger_outcome *outcome)
+static bool is_held_record(
+	const struct ledger *ledger, const void *bytes, size_t size, struct ledger_outcome *outcome)
 {
 	const struct fact fact = {.kind = FACT_RECORD, .bytes = bytes, .size = size};
 	const struct member *member;
@@ -778,8 +730,7 @@ static bool is_held_record(const struct ledger *ledger, uint64_t now, const void
 	*outcome = (struct ledger_outcome){
 		.verdict = VERDICT_KNOWN,
 		.kind = FACT_RECORD,
-		.row = {member->id, member->version,
-			member_is_live(member, now) ? member->sequence : 0},
+		.row = {member->id, member->version, member->sequence},
 		.author = member->id,
 	};
 	return true;
@@ -791,10 +742,9 @@ struct ledger_outcome ledger_offer(
 	struct ledger_outcome outcome = {0};
 	struct offer offer = {
 		.ledger = ledger, .now = now, .may_verify = may_verify, .outcome = &outcome};
-	uint64_t removal_part;
 	int r;
 
-	if (is_held_record(ledger, now, bytes, size, &outcome)) {
+	if (is_held_record(ledger, bytes, size, &outcome)) {
 		ledger->counters[VERDICT_KNOWN]++;
 		return outcome;
 	}
@@ -806,10 +756,8 @@ struct ledger_outcome ledger_offer(
 	outcome.kind = offer.fact.kind;
 	if (outcome.verdict == VERDICT_NEW)
 		ledger->summary_until = 0;
-	removal_part = outcome.row.sequence;
-	outcome.row = ledger_row(ledger, now, &outcome.row.id);
-	if (removal_part > 0)
-		outcome.row = (struct row){outcome.row.id, LEDGER_REVOKED_VERSION, removal_part};
+	if (outcome.row.version != LEDGER_REVOKED_VERSION)
+		outcome.row = ledger_row(ledger, &outcome.row.id);
 	return outcome;
 }
 
@@ -819,6 +767,7 @@ const char *verdict_text(enum verdict verdict)
 		[VERDICT_NEW] = "new",
 		[VERDICT_KNOWN] = "already known",
 		[VERDICT_OLDER] = "older than what is held",
+		[VERDICT_SPARE] = "kept beside a newer one",
 		[VERDICT_DEFERRED] = "put off",
 		[VERDICT_OVERSIZED] = "too long or too short",
 		[VERDICT_MALFORMED] = "malformed",

@@ -5,11 +5,13 @@
  * Facts may come in any order and any number of times: ledgers that were offered the same facts
  * hold the same. Certificates and delegations merge by (version, hash), records by (sequence,
  * hash), revocations and removals by union. What a revocation or removal takes away never comes
- * back.
+ * back. Of each issuer a site's newest certificate is kept: when an admin turns out to be a thief
+ * and is removed, what it had signed over falls back to what others had signed.
  *
- * Two members whose names, WireGuard keys, addresses or prefixes meet are rivals; the elder (by
- * since, then by the hash of the site's key) stands, the other is kept but not in force until
- * it does not meet any more. This is so on every site.
+ * Two members whose names, WireGuard keys, addresses or prefixes meet are rivals. Who was admitted
+ * by an admin without limits stands before who was not, then the elder (by since, which cannot be
+ * before its admin was one, then by the hash of the site's key); the other is kept but not in
+ * force until it does not meet any more. This is so on every site.
  *
  * Everything is bounded by the options; full is a counted outcome. No allocation after init. Times
  * are wall-clock milliseconds; the caller corrects a clock that is off.
@@ -34,6 +36,7 @@ enum verdict {
 	VERDICT_NEW,      /* taken */
 	VERDICT_KNOWN,    /* already held */
 	VERDICT_OLDER,    /* something newer is held */
+	VERDICT_SPARE,    /* taken, and kept beside a newer one of another issuer */
 	VERDICT_DEFERRED, /* worth verifying, which the caller did not permit now */
 	/* Refused: */
 	VERDICT_OVERSIZED,
@@ -64,6 +67,7 @@ struct ledger_options {
 struct member {
 	struct row_id id;
 	bool in_force;    /* its certificate meets no elder's */
+	bool limited;     /* admitted by an admin who may certify some prefixes only */
 	bool equivocates; /* signed two records with one sequence number */
 	bool left;
 	uint32_t version;     /* of the certificate */
@@ -74,10 +78,10 @@ struct member {
 	struct hash issuer;
 	struct hash certificate_hash;
 	struct hash record_hash;
-	uint64_t since;
-	uint64_t sequence;
-	uint64_t expires; /* the record; 0: none */
-	int64_t paced;    /* for the caller's budget of records by this author */
+	uint64_t since;    /* no earlier than its issuer has been an admin */
+	uint64_t sequence; /* nothing below is taken, also where there is no record (any more) */
+	uint64_t expires;  /* the record; 0: none */
+	int64_t paced;     /* for the caller's budget of records by this author */
 };
 
 struct admin {
@@ -93,10 +97,11 @@ struct admin {
 struct row {
 	struct row_id id;
 	uint32_t version;  /* of the certificate or delegation; LEDGER_REVOKED_VERSION: it is out */
-	uint64_t sequence; /* of the record; of a removal: 1 + its part */
+	uint64_t sequence; /* of the record, if any; of what is out: the first bytes of its hash */
 };
 
-#define ROW_SIZE 18
+#define ROW_SEQUENCE_SIZE 6
+#define ROW_SIZE (ROW_ID_SIZE + 4 + ROW_SEQUENCE_SIZE)
 
 struct ledger_summary {
 	uint32_t facts; /* delegations, certificates and records that have not expired */
@@ -111,6 +116,8 @@ struct ledger {
 	struct hash root; /* of its key */
 	struct table members;
 	struct table admins;
+	struct table spares;
+	struct table departed;
 	struct table revocations;
 	struct table removals;
 	struct table claims;
@@ -133,8 +140,7 @@ struct ledger_outcome {
 	enum fact_kind kind; /* 0 when the fact could not be read */
 	struct row row;      /* what is held now under the fact's id */
 	struct row_id author;
-	bool tie; /* older only by its hash: whoever sent it lacks ours and cannot tell by the rows
-		   */
+	bool tie; /* older only by its hash: whoever sent it lacks ours, and rows may not tell */
 };
 
 /* Bytes of memory that a ledger with these options needs. */
@@ -156,6 +162,7 @@ struct member *ledger_find(const struct ledger *ledger, const struct row_id *id)
 struct member *ledger_find_site(const struct ledger *ledger, const struct key *site);
 struct member *ledger_find_name(const struct ledger *ledger, const char *name);
 bool ledger_is_revoked(const struct ledger *ledger, const struct hash *site);
+
 void ledger_certificate(
 	const struct ledger *ledger, const struct member *member, struct certificate *ret);
 
@@ -184,11 +191,11 @@ const struct ledger_summary *ledger_summarize(struct ledger *ledger, uint64_t no
  * Rows from the id first on, ascending, at most most; with those that are out where out is set.
  * Says in last the id that the rows reach to: all ones where nothing follows.
  */
-uint32_t ledger_rows(const struct ledger *ledger, uint64_t now, const struct row_id *first,
+uint32_t ledger_rows(const struct ledger *ledger, const struct row_id *first,
 	const struct row_id *end, bool out, struct row *rows, uint32_t most, struct row_id *last);
 
-/* The row of one id, as held. */
-struct row ledger_row(const struct ledger *ledger, uint64_t now, const struct row_id *id);
+/* The row of one id, as held; of a revoked site that of a revocation. */
+struct row ledger_row(const struct ledger *ledger, const struct row_id *id);
 
 /*
  * Handles of the facts of an id that somebody with this row lacks, certificates first; at most 3.

@@ -233,6 +233,8 @@ static bool is_elder(const struct ledger *ledger, uint32_t a, uint32_t b)
 	const struct member *x = table_at(&ledger->members, a);
 	const struct member *y = table_at(&ledger->members, b);
 
+	if (x->limited != y->limited)
+		return y->limited;
 	if (x->since != y->since)
 		return x->since < y->since;
 	return hash_compare(&x->site, &y->site) < 0;

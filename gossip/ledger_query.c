@@ -7,10 +7,6 @@
 
 #include "gossip/ledger_internal.h"
 
-#define REVOKED_MAX                                                                   \
-	2 /* revocations of one id that are handed out: keys whose hashes begin alike \
-	   */
-
 static int compare_ids(const uint8_t *a, const uint8_t *b)
 {
 	return memcmp(a, b, ROW_ID_SIZE);
@@ -37,8 +33,10 @@ struct item {
 static struct cursor cursor_at(
 	const struct ledger *ledger, uint64_t now, const struct row_id *first, bool out)
 {
-	uint8_t key[HASH_SIZE + 1] = {0};
+	uint8_t key[sizeof(struct revocation_key)] = {0};
 	struct cursor cursor = {.ledger = ledger, .now = now, .out = out};
+
+	_Static_assert(sizeof key >= sizeof(struct removal_key), "the longest of the keys");
 
 	memcpy(key, first->bytes, ROW_ID_SIZE);
 	cursor.member = table_lower_bound(&ledger->members, key);
@@ -48,34 +46,36 @@ static struct cursor cursor_at(
 	return cursor;
 }
 
+/* Where there is no record (any more) but a floor for the next one, the row says nothing of it. */
+static struct row row_of_member(const struct member *member)
+{
+	return (struct row){
+		member->id, member->version, member->record != ARENA_NONE ? member->sequence : 0};
+}
+
 static struct item member_item(const struct member *member, uint64_t now)
 {
-	bool live = member_is_live(member, now);
-	struct item item = {
-		.row = {member->id, member->version, live ? member->sequence : 0},
+	return (struct item){
+		.row = row_of_member(member),
 		.hashes = {member->certificate_hash, member->record_hash},
-		.hash_count = live ? 2 : 1,
+		.hash_count = member_is_live(member, now) ? 2 : 1,
 	};
-
-	return item;
 }
 
-static struct item revocation_item(const struct revocation_row *row)
+struct row row_of_out(const struct row_id *id, const struct hash *fact)
 {
-	return (struct item){.row = {row_id_of(&row->subject), LEDGER_REVOKED_VERSION, 0},
-		.hashes = {row->hash},
-		.hash_count = 1};
+	struct row row = {.id = *id, .version = LEDGER_REVOKED_VERSION};
+
+	for (size_t i = 0; i < ROW_SEQUENCE_SIZE; i++)
+		row.sequence = row.sequence << 8 | fact->bytes[i];
+	return row;
 }
 
-static struct item removal_item(const struct removal_row *row)
+static struct item out_item(const struct hash *subject, const struct hash *fact)
 {
-	struct item item = {.row = {.version = LEDGER_REVOKED_VERSION,
-				    .sequence = 1 + (uint64_t)row->key[HASH_SIZE]},
-		.hashes = {row->hash},
-		.hash_count = 1};
+	struct row_id id = row_id_of(subject);
 
-	memcpy(item.row.id.bytes, row->key, ROW_ID_SIZE);
-	return item;
+	return (struct item){.row = row_of_out(&id, fact), .hashes = {*fact}, .hash_count = 1};
 }
 
 /* An admin whose delegation is not known has no row of its own. */
@@ -123,7 +123,10 @@ static bool next_item(struct cursor *cursor, struct item *ret)
 		}
 	}
 	if (cursor->out && cursor->revocation < ledger->revocations.count) {
-		candidate = revocation_item(table_at(&ledger->revocations, cursor->revocation));
+		const struct revocation_row *row = table_at(
+			&ledger->revocations, cursor->revocation);
+
+		candidate = out_item(&row->key.subject, &row->hash);
 		if (comes_first(ret, found, &candidate)) {
 			*ret = candidate;
 			moved = &cursor->revocation;
@@ -131,7 +134,9 @@ static bool next_item(struct cursor *cursor, struct item *ret)
 		}
 	}
 	if (cursor->out && cursor->removal < ledger->removals.count) {
-		candidate = removal_item(table_at(&ledger->removals, cursor->removal));
+		const struct removal_row *row = table_at(&ledger->removals, cursor->removal);
+
+		candidate = out_item(&row->key.admin, &row->hash);
 		if (comes_first(ret, found, &candidate)) {
 			*ret = candidate;
 			moved = &cursor->removal;
@@ -143,10 +148,10 @@ static bool next_item(struct cursor *cursor, struct item *ret)
 	return found;
 }
 
-uint32_t ledger_rows(const struct ledger *ledger, uint64_t now, const struct row_id *first,
+uint32_t ledger_rows(const struct ledger *ledger, const struct row_id *first,
 	const struct row_id *end, bool out, struct row *rows, uint32_t most, struct row_id *last)
 {
-	struct cursor cursor = cursor_at(ledger, now, first, out);
+	struct cursor cursor = cursor_at(ledger, 0, first, out); /* rows do not tell what is live */
 	struct item item;
 	uint32_t count = 0;
 
@@ -157,7 +162,9 @@ uint32_t ledger_rows(const struct ledger *ledger, uint64_t now, const struct row
 			while (count > 0 &&
 				compare_ids(rows[count - 1].id.bytes, item.row.id.bytes) == 0)
 				count--;
-			assert(count > 0);
+			/* One id alone has more than there is room for: the rest goes unsaid. */
+			if (count == 0)
+				count = most;
 			*last = rows[count - 1].id;
 			break;
 		}
@@ -181,51 +188,53 @@ struct hash ledger_range_hash(const struct ledger *ledger, uint64_t now, const s
 	return chained;
 }
 
-struct row ledger_row(const struct ledger *ledger, uint64_t now, const struct row_id *id)
+struct row ledger_row(const struct ledger *ledger, const struct row_id *id)
 {
-	struct cursor cursor = cursor_at(ledger, now, id, true);
-	struct row row = {.id = *id};
-	struct item item;
+	const struct member *member = ledger_find(ledger, id);
+	const struct admin *admin = table_find(&ledger->admins, id->bytes);
+	struct revocation_key key = {.subject = {{0}}};
+	uint32_t at;
 
-	while (next_item(&cursor, &item) && compare_ids(item.row.id.bytes, id->bytes) == 0) {
-		/* A revoked site is out, whatever else there is; a removed admin's row stays its
-		 * own. */
-		if (row.version == 0 ||
-			(item.row.version == LEDGER_REVOKED_VERSION && item.row.sequence == 0))
-			row = item.row;
+	if (member)
+		return row_of_member(member);
+	if (admin && admin->delegation != ARENA_NONE)
+		return (struct row){admin->id, admin->version, 0};
+	memcpy(key.subject.bytes, id->bytes, ROW_ID_SIZE);
+	at = table_lower_bound(&ledger->revocations, &key);
+	if (at < ledger->revocations.count) {
+		const struct revocation_row *row = table_at(&ledger->revocations, at);
+
+		if (compare_ids(row->key.subject.bytes, id->bytes) == 0)
+			return row_of_out(id, &row->hash);
 	}
-	return row;
+	return (struct row){.id = *id};
 }
 
-/* Facts of those that are out, for somebody who asks for them. */
-static uint32_t newer_out(
+/* The one fact behind a row of somebody who is out. */
+static uint32_t find_out(
 	const struct ledger *ledger, const struct row *row, uint32_t handles[static 3])
 {
-	uint8_t key[HASH_SIZE + 1] = {0};
-	uint32_t count = 0;
+	struct cursor cursor = cursor_at(ledger, 0, &row->id, true);
 
-	memcpy(key, row->id.bytes, ROW_ID_SIZE);
-	if (row->sequence > 0) {
-		for (uint32_t i = table_lower_bound(&ledger->removals, key);
-			i < ledger->removals.count; i++) {
-			const struct removal_row *removal = table_at(&ledger->removals, i);
+	for (uint32_t i = cursor.revocation; i < ledger->revocations.count; i++) {
+		const struct revocation_row *held = table_at(&ledger->revocations, i);
 
-			if (compare_ids(removal->key, row->id.bytes) != 0)
-				break;
-			if (removal->key[HASH_SIZE] + 1u == row->sequence && count < REVOKED_MAX)
-				handles[count++] = removal->fact;
-		}
-		return count;
-	}
-	for (uint32_t i = table_lower_bound(&ledger->revocations, key);
-		i < ledger->revocations.count && count < REVOKED_MAX; i++) {
-		const struct revocation_row *revocation = table_at(&ledger->revocations, i);
-
-		if (compare_ids(revocation->subject.bytes, row->id.bytes) != 0)
+		if (compare_ids(held->key.subject.bytes, row->id.bytes) != 0)
 			break;
-		handles[count++] = revocation->fact;
+		handles[0] = held->fact;
+		if (row_of_out(&row->id, &held->hash).sequence == row->sequence)
+			return 1;
 	}
-	return count;
+	for (uint32_t i = cursor.removal; i < ledger->removals.count; i++) {
+		const struct removal_row *held = table_at(&ledger->removals, i);
+
+		if (compare_ids(held->key.admin.bytes, row->id.bytes) != 0)
+			break;
+		handles[0] = held->fact;
+		if (row_of_out(&row->id, &held->hash).sequence == row->sequence)
+			return 1;
+	}
+	return 0;
 }
 
 uint32_t ledger_newer(const struct ledger *ledger, uint64_t now, const struct row *row, bool same,
@@ -236,7 +245,7 @@ uint32_t ledger_newer(const struct ledger *ledger, uint64_t now, const struct ro
 	uint32_t count = 0;
 
 	if (row->version == LEDGER_REVOKED_VERSION)
-		return newer_out(ledger, row, handles);
+		return find_out(ledger, row, handles);
 	if (admin && admin->delegation != ARENA_NONE &&
 		(admin->version > row->version || (same && admin->version == row->version)))
 		handles[count++] = admin->delegation;

@@ -208,7 +208,7 @@ static bool acknowledges(const struct row *row, const struct row *sent)
 	if (!same_id(&row->id, &sent->id))
 		return false;
 	if (is_out(row) || is_out(sent))
-		return is_out(row) && (row->sequence == sent->sequence || row->sequence == 0);
+		return is_out(row) && is_out(sent) && row->sequence == sent->sequence;
 	return row->version >= sent->version && row->sequence >= sent->sequence;
 }
 
@@ -423,21 +423,25 @@ static void want(struct sync *sync, struct neighbour *n, usec_t at, const struct
 	n->want[n->want_count++] = (struct sync_want){*row, at};
 }
 
-/* Whether a row says more than we hold. */
-static bool is_news(const struct sync *sync, uint64_t wall, const struct row *row)
+/* Whether a row says more than we hold. What expired here is not asked for again. */
+static bool is_news(const struct sync *sync, const struct row *row)
 {
-	struct row held = ledger_row(sync->ledger, wall, &row->id);
+	const struct member *member = ledger_find(sync->ledger, &row->id);
+	struct row held = ledger_row(sync->ledger, &row->id);
 	uint32_t handles[3];
 
 	if (is_out(row))
-		return ledger_newer(sync->ledger, wall, row, true, handles) == 0;
-	if (is_out(&held) && held.sequence == 0)
+		return ledger_newer(sync->ledger, 0, row, true, handles) == 0;
+	if (is_out(&held))
 		return false;
-	return row->version > held.version || row->sequence > held.sequence;
+	if (row->version > held.version)
+		return true;
+	/* Of a site that came again there is a floor for its records before there is one. */
+	return row->sequence > held.sequence && (!member || row->sequence >= member->sequence);
 }
 
-static void receive_rows(struct sync *sync, struct neighbour *n, usec_t now, uint64_t wall,
-	const struct message *message)
+static void receive_rows(
+	struct sync *sync, struct neighbour *n, usec_t now, const struct message *message)
 {
 	/* A link's notice waits for the copy that comes by the hub. */
 	usec_t at = n->kind == NEIGHBOUR_LINK && sync_has_hub(sync) ? now + SYNC_WANT_DELAY : now;
@@ -450,7 +454,7 @@ static void receive_rows(struct sync *sync, struct neighbour *n, usec_t now, uin
 			if (n->out[k - 1].push && acknowledges(row, &n->out[k - 1].sent))
 				forget_out(n, k - 1);
 		}
-		if (is_news(sync, wall, row))
+		if (is_news(sync, row))
 			want(sync, n, at, row);
 	}
 }
@@ -472,7 +476,7 @@ static void compare_rows(struct sync *sync, struct neighbour *n, usec_t now, uin
 	const struct sync_out out = {.have = *theirs, .at = now};
 	uint32_t handles[3];
 
-	if (is_news(sync, wall, theirs)) {
+	if (is_news(sync, theirs)) {
 		want(sync, n, now, theirs);
 		*differs = true;
 	}
@@ -519,8 +523,8 @@ static void fill_digest(const struct sync *sync, uint64_t wall, const struct row
 	message->type = MESSAGE_DIGEST;
 	message->out = out;
 	message->first = *first;
-	message->row_count = ledger_rows(sync->ledger, wall, first, end, out, message->rows,
-		MESSAGE_ROWS_MAX, &message->end);
+	message->row_count = ledger_rows(
+		sync->ledger, first, end, out, message->rows, MESSAGE_ROWS_MAX, &message->end);
 	message->hash = ledger_range_hash(sync->ledger, wall, first, &message->end, out);
 }
 
@@ -565,7 +569,7 @@ static void receive_digest(struct sync *sync, struct neighbour *n, usec_t now, u
 		compare_rows(sync, n, now, wall, &digest->rows[i], &differs);
 	/* What we hold in the range and they do not list at all. */
 	do {
-		count = ledger_rows(sync->ledger, wall, &first, &digest->end, digest->out, rows,
+		count = ledger_rows(sync->ledger, &first, &digest->end, digest->out, rows,
 			MESSAGE_ROWS_MAX, &last);
 		for (uint32_t i = 0; i < count; i++) {
 			struct sync_out out = {.have = {.id = rows[i].id}, .at = now};
@@ -681,6 +685,10 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 		spread(sync, now, &outcome, n);
 		tell(sync, n, now, &outcome.row);
 		break;
+	case VERDICT_SPARE:
+		actions->learned[actions->learned_count++] = outcome;
+		tell(sync, n, now, &outcome.row);
+		break;
 	case VERDICT_OLDER:
 		if (outcome.tie) {
 			const struct sync_out out = {.have = outcome.row, .at = now, .same = true};
@@ -690,6 +698,7 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 		tell(sync, n, now, &outcome.row);
 		break;
 	case VERDICT_KNOWN:
+	case VERDICT_REVOKED: /* the row says so, and whoever lacks the revocation asks for it */
 		tell(sync, n, now, &outcome.row);
 		break;
 	case VERDICT_UNKNOWN_ISSUER:
@@ -705,7 +714,6 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 	case VERDICT_OVERSIZED:
 	case VERDICT_MALFORMED:
 	case VERDICT_NEWER_FORMAT:
-	case VERDICT_REVOKED:
 	case VERDICT_REMOVED_ISSUER:
 	case VERDICT_NOT_GRANTED:
 	case VERDICT_MISPLACED:
@@ -774,7 +782,7 @@ void sync_receive(struct sync *sync, usec_t now, uint64_t wall, const struct row
 		receive_want(sync, n, now, &message);
 		break;
 	case MESSAGE_IHAVE:
-		receive_rows(sync, n, now, wall, &message);
+		receive_rows(sync, n, now, &message);
 		break;
 	case MESSAGE_DELTA:
 		for (uint32_t i = 0; i < message.fact_count; i++)
@@ -825,11 +833,11 @@ static void send_want(struct sync *sync, struct neighbour *n, usec_t now, uint64
 			n->want[kept++] = n->want[i];
 			continue;
 		}
-		if (!is_news(sync, wall, row))
+		if (!is_news(sync, row))
 			continue;
-		message.rows[message.row_count++] = is_out(row) ? *row
-								: ledger_row(sync->ledger, wall,
-									  &row->id);
+		message.rows[message.row_count++] = is_out(row)
+							    ? *row
+							    : ledger_row(sync->ledger, &row->id);
 	}
 	n->want_count = kept;
 	if (message.row_count == 0)
@@ -841,13 +849,13 @@ static void send_want(struct sync *sync, struct neighbour *n, usec_t now, uint64
 
 /* After an entry was sent: it waits for its acknowledgement, or is done. Returns false when done.
  */
-static bool keep_waiting(struct sync *sync, struct neighbour *n, struct sync_out *out, usec_t now)
+static bool keep_waiting(struct sync *sync, struct sync_out *out, usec_t now)
 {
 	if (!out->push)
 		return false;
 	if (out->tries == REPEATS) {
+		/* The comparison that the change brought on finds it. */
 		sync->counters[SYNC_UNACKNOWLEDGED]++;
-		doubt(sync, n, now);
 		return false;
 	}
 	out->at = now + (250 * USEC_MSEC << out->tries);
@@ -894,6 +902,7 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 	refill(&n->answers, now, SYNC_ANSWER_PER_SECOND, SYNC_ANSWER_BURST);
 	while (i < n->out_count) {
 		struct sync_out *out = &n->out[i];
+		uint32_t before = message.fact_count;
 
 		if (out->at > now) {
 			i++;
@@ -911,7 +920,7 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 			message.fact_count = 0;
 			continue;
 		}
-		if (keep_waiting(sync, n, out, now))
+		if (message.fact_count > before && keep_waiting(sync, out, now))
 			i++;
 		else
 			forget_out(n, i);

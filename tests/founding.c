@@ -88,6 +88,7 @@ struct delegation founding_delegation(const struct founding *founding, uint32_t 
 		.name = "admin",
 		.grants = GRANT_ADMIT | GRANT_REVOKE | GRANT_BACKBONE | GRANT_ROUTES,
 		.issued_at = FOUNDING_NOW - 1000000,
+		.since = FOUNDING_NOW - 1000000,
 	};
 }
 
@@ -180,13 +181,13 @@ struct bytes founding_revocation(const struct founding *founding, uint32_t admin
 				      &founding->collective, founding->crypto));
 }
 
-struct bytes founding_removal(
-	const struct founding *founding, uint32_t admin, const struct hash *kept, uint32_t count)
+struct bytes founding_removal(const struct founding *founding, uint32_t admin, uint64_t number,
+	const struct hash *kept, uint32_t count)
 {
 	struct removal removal = {
 		.subject = founding_hash(&founding->admins[admin]),
 		.parts = 1,
-		.issued_at = FOUNDING_NOW - 400,
+		.issued_at = FOUNDING_NOW - 400 + number,
 		.count = count,
 	};
 	struct bytes bytes;

@@ -54,8 +54,9 @@ struct bytes founding_seal_certificate(
 struct bytes founding_seal_record(
 	const struct founding *founding, uint32_t site, const struct record *record);
 struct bytes founding_revocation(const struct founding *founding, uint32_t admin, uint32_t site);
-struct bytes founding_removal(
-	const struct founding *founding, uint32_t admin, const struct hash *kept, uint32_t count);
+/* The number tells several removals of one admin apart. */
+struct bytes founding_removal(const struct founding *founding, uint32_t admin, uint64_t number,
+	const struct hash *kept, uint32_t count);
 
 /* Memory and a ledger in it; freed by founding_ledger_free(). */
 struct ledger *founding_ledger(const struct founding *founding);

@@ -146,7 +146,7 @@ void mesh_free(struct mesh *mesh)
 	free(mesh->queue);
 }
 
-static void wire(struct mesh *mesh, uint32_t a, uint32_t b, enum neighbour_kind as_seen)
+void mesh_wire(struct mesh *mesh, uint32_t a, uint32_t b, enum neighbour_kind as_seen)
 {
 	mesh->wires[a][b] = true;
 	assert_true(sync_connect(&mesh->sites[a].sync, mesh->now, &mesh->sites[b].id, as_seen));
@@ -154,14 +154,14 @@ static void wire(struct mesh *mesh, uint32_t a, uint32_t b, enum neighbour_kind 
 
 void mesh_connect_hub(struct mesh *mesh, uint32_t site)
 {
-	wire(mesh, site, 0, NEIGHBOUR_HUB);
-	wire(mesh, 0, site, NEIGHBOUR_SPOKE);
+	mesh_wire(mesh, site, 0, NEIGHBOUR_HUB);
+	mesh_wire(mesh, 0, site, NEIGHBOUR_SPOKE);
 }
 
 void mesh_connect(struct mesh *mesh, uint32_t a, uint32_t b)
 {
-	wire(mesh, a, b, NEIGHBOUR_LINK);
-	wire(mesh, b, a, NEIGHBOUR_LINK);
+	mesh_wire(mesh, a, b, NEIGHBOUR_LINK);
+	mesh_wire(mesh, b, a, NEIGHBOUR_LINK);
 }
 
 void mesh_disconnect(struct mesh *mesh, uint32_t a, uint32_t b)

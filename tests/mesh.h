@@ -57,6 +57,8 @@ void mesh_free(struct mesh *mesh);
 /* Connects a spoke to the hub, or two sites directly; and takes it back. */
 void mesh_connect_hub(struct mesh *mesh, uint32_t site);
 void mesh_connect(struct mesh *mesh, uint32_t a, uint32_t b);
+/* One direction: a sees b as this kind of neighbour. */
+void mesh_wire(struct mesh *mesh, uint32_t a, uint32_t b, enum neighbour_kind as_seen);
 void mesh_disconnect(struct mesh *mesh, uint32_t a, uint32_t b);
 
 /* Lets time pass. */

@@ -462,7 +462,7 @@ def fact_list(value):
 
 
 def status(value):
-    integer(0, (1 << 64) - 1)(value)
+    integer(0, 255)(value)
     return value if 1 <= value <= 8 else 7
 
 
@@ -489,6 +489,7 @@ KINDS = {
     1: ("delegation", (
         ("admin", public_key), ("version", version), ("name", name), ("grants", bits),
         ("within", prefixes), ("tags", names), ("issued_at", moment),
+        ("since", moment),
     )),
     2: ("certificate", (
         ("site", public_key), ("version", version), ("backbone", public_key),
@@ -537,14 +538,15 @@ def check_together(fields):
     if "subnets" in fields:
         require(any(fields["address"] in subnet for subnet in fields["subnets"]),
                 "an address outside of the subnets")
-        require(fields["since"] <= fields["issued_at"], "admitted after the certificate was issued")
+    if "since" in fields:
+        require(fields["since"] <= fields["issued_at"], "since a time after it was issued")
     if "parts" in fields:
         require(fields["part"] < fields["parts"], "a part behind the last one")
     if "lifetime" in fields:
         left = fields["flags"] & FLAG_LEFT
         require(fields["lifetime"] <= (87600 if left else 86400), "a lifetime too long")
     if "range_hash" in fields:
-        # Several rows may have one id: a site or an admin, and what put it out.
+        # Several rows may have one id: a site or an admin, and each fact that put it out.
         ids = [bytes.fromhex(row.split("/")[0]) for row in fields["rows"]]
         require(fields["first"] <= fields["end"], "the first behind the last")
         require(ids == sorted(ids), "rows that do not ascend")
@@ -584,6 +586,7 @@ def may_sign(fields, signer, root):
 # --- 5. and 7. Messages ---------------------------------------------------------------------------
 
 MESSAGE_MAX = 1232
+MEMBERSHIP_MAX = 1200
 ITEMS_MAX = 32
 PROTOCOL = 1
 MEMBERSHIP = 16  # the first type of section 7
@@ -611,7 +614,7 @@ TYPES = {
         ("contact", name_or_nil),
     )),
     18: ("petition", (
-        ("site", public_key), ("version", version), ("backbone", public_key),
+        ("site", public_key), ("version", integer(1, OUT - 2)), ("backbone", public_key),
         ("links", public_key), ("routes", prefixes), ("signature", signature_item),
     )),
     19: ("grant", (
@@ -632,6 +635,7 @@ def decode_message(data, collective):
     sized(items, list, 4, ITEMS_MAX)
     kind = items[0]
     require(type(kind) is int and kind in TYPES, "a type that is not known")
+    require(kind < MEMBERSHIP or len(data) <= MEMBERSHIP_MAX, "a message of too many bytes")
     own = collective if kind >= MEMBERSHIP else collective[:8]
     sort, known = TYPES[kind]
     known = (("type", integer(1, 19)), ("protocol", integer(1, 0xFFFF)),
@@ -650,6 +654,7 @@ def open_grant(fields, private):
     """The preshared key that a grant holds for the hub of this private key."""
     public = x25519(private, (9).to_bytes(32, "little"))
     shared = x25519(private, fields["ephemeral"])
+    require(any(shared), "a shared secret of zeros")
     key = digest(b"collective grant seal 1\0" + shared + fields["ephemeral"] + public, 32)
     return unseal(key, fields["invite"], fields["sealed"])
 
@@ -660,7 +665,7 @@ HOST_CHARACTERS = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 
 
 def decode_invite(text):
-    head, mark, rest = "".join(text.split()).partition("_")
+    head, mark, rest = re.sub(r"[ \t\r\n]", "", text).partition("_")
     number = head.removeprefix("collective")
     require(mark and number != head and number.isdecimal(), "no invite")
     require(number == "1", "an invite of a newer program")
@@ -698,11 +703,14 @@ def decode_invite(text):
         "reserved": range_of(prefix),
         "expires": number_of(5),
         "approval": number_of(1) & 1,
-        "secret": reader.take(32),
+        "secret": public_key(reader.take(32)),
         "endpoints": [endpoint() for _ in range(integer(1, 3)(number_of(1)))],
     }
     require(reader.left() == 0, "bytes behind the end")
     require(fields["reserved"].subnet_of(fields["supernet"]), "reserved outside of the supernet")
+    hub = fields["hub"].ip
+    require(hub in fields["supernet"], "a hub outside of the supernet")
+    require(hub not in fields["reserved"], "a hub inside of what is reserved")
     secret = fields["secret"]
     fields["private"] = clamp(digest(b"collective join key", 32, secret))
     fields["preshared"] = digest(b"collective join preshared key", 32, secret)
@@ -819,12 +827,24 @@ def case_fields(block, root, collective, decode, *arguments):
     compare(block.lines, fields, used)
 
 
+def case_out_row(block, collective):
+    """The row that tells of a fact, made by hand: id of the subject, version, start of the hash."""
+    start, end = block.text("subject")[:16], block.text("hash")[:12]
+    row = bytes.fromhex(start + "ffffffff" + end)
+    for kind, items in ((3, [bytes(8), b"\xff" * 8, True, bytes(16)]), (4, []), (5, [])):
+        message = pack([kind, PROTOCOL, collective[:8], 0, *items, row])
+        got = decode_message(message, collective).fields["rows"]
+        expect(got == [f"{start}/{OUT}/{int(end, 16)}"], f"type {kind}: decoded as {got}")
+
+
 def case_seal(block, collective):
     fields = decode_message(block.hex("bytes"), collective).fields
     private = block.hex("hub_private")
     for label in ("invite", "sealed", "ephemeral"):
         changed = {**fields, label: bytes([fields[label][0] ^ 1]) + fields[label][1:]}
         must_refuse(f"{label} changed", "seal", open_grant, changed, private)
+    low = {**fields, "ephemeral": b"\1" + bytes(31)}
+    must_refuse("an ephemeral key of small order", "zeros", open_grant, low, private)
     must_refuse("another hub", "seal", open_grant, fields, private[:-1] + b"\1")
 
 
@@ -876,7 +896,11 @@ def case_rules(data, broken, decode, *arguments):
     for unknown in (None, 1 << 40, b"\0", "\u00fc", "\udcff", {1: [True]}, deep):
         expect(rebuilt({99: unknown}) == fields, f"{unknown!r} behind the end is not passed over")
     must_refuse("deep nesting", "too deep", rebuilt, {99: deeper})
-    must_refuse("too many bytes", "too many bytes", rebuilt, {99: bytes(MESSAGE_MAX)})
+    most = FACT_MAX if is_fact else MEMBERSHIP_MAX if body[0] >= MEMBERSHIP else MESSAGE_MAX
+    room = most - len(data) - 4  # about 4 for heads and a key
+    expect(rebuilt({99: bytes(room - 4)}) == fields, "nearly as many bytes as fit: not taken")
+    must_refuse("a few bytes too many", "too many bytes", rebuilt, {99: bytes(room + 4)})
+    must_refuse("far too many bytes", "too many bytes", rebuilt, {99: bytes(MESSAGE_MAX)})
     known, first = (KINDS[body[0]][1], 2) if is_fact else (TYPES[body[0]][1], 4)
     for key, (label, check, *absent) in enumerate(known, first):
         for item in [{}, *BAD[check]]:
@@ -907,6 +931,8 @@ def case_invite_typing(text):
     fields = decode_invite(text)
     for gap in (" ", "\t", "\r\n"):
         expect(decode_invite(gap + gap.join(text) + gap) == fields, "white space is in the way")
+    for gap in ("\f", "\v", "\u00a0"):
+        must_refuse(f"{gap!r} at the end", None, decode_invite, text + gap)
     for at, letter in enumerate(text):
         for other in ("", "A" if letter != "A" else "B", "+", "=", "\u00e4", letter * 2):
             changed = text[:at] + other + text[at + 1:]
@@ -936,6 +962,8 @@ def case_invite_rules(text):
     for at, stop, new, why in (
             (0, 32, bytes(32), "zeros"), (32, 36, host("10.100.0.1"), "bits behind"),
             (36, 37, b"\x21", "longer"), (41, 42, b"\x21", "longer"), (42, 74, bytes(32), "zeros"),
+            (37, 41, host("10.101.1.1"), "hub outside"), (37, 41, host("10.100.3.1"), "hub inside"),
+            (86, 118, bytes(32), "zeros"),
             (74, 75, b"\0", "1 to 254"), (74, 75, b"\xff", "1 to 254"),
             (75, 79, host("10.101.3.0"), "outside"), (75, 79, host("10.100.3.1"), "bits behind"),
             (79, 80, b"\x08", "bits behind"), (118, size, b"\0", "1 to 3"),
@@ -1044,20 +1072,27 @@ BAD[rows] = [bytes(17), ""]
 BAD[kept] = [bytes(17), bytes(32), b"\2" * 16 + b"\1" * 16,
              b"".join(bytes(15) + bytes([i]) for i in range(49))]
 BAD[fact_list] = [[], [b"\0"] * 17, [0], b"", [b""], [bytes(FACT_MAX + 1)]]
-BAD[status] = [None, True, ""]
+BAD[status] = [None, True, "", 256]
 
 ALL_BITS = (1 << 32) - 1
-ROWS = ((4, bytes(18 * 65), "rows"), (4, bytes(18 * 64), TAKEN), (4, b"", TAKEN),
-        (4, b"\2" * 8 + b"\xff" * 10 + b"\1" * 18, TAKEN))
+OUT_ROWS = b"".join(b"\2" * 8 + b"\xff" * 4 + part for part in (
+    b"\xff" * 6, bytes(6), b"\xa1\xb2\xc3\xd4\xe5\xf6", b"\0\0\0\0\0\1"))
+ROWS = ((4, OUT_ROWS, TAKEN), (4, bytes(18 * 65), "rows"), (4, bytes(18 * 64), TAKEN),
+        (4, b"", TAKEN), (4, b"\2" * 8 + b"\xff" * 10 + b"\1" * 18, TAKEN))
 SAME_KEYS = ((7, b"\1" + bytes(31), "one key"),)
 
 # By block, beside BAD: key or item, what to put there, and why that is refused.
 RULES = {
-    "delegation": ((5, ALL_BITS, TAKEN), (3, OUT - 1, TAKEN)),
+    "delegation": (
+        (5, ALL_BITS, TAKEN), (3, OUT - 1, TAKEN), (9, 0, TAKEN), (8, TIME_MAX, TAKEN),
+        (9, 1789999000001, "after it was issued"), (9, TIME_MAX, "after it was issued"),
+        (8, 1789998999999, "after it was issued"), (8, 0, "after it was issued"),
+        (9, ABSENT, "since is missing"),
+    ),
     "certificate-full": (
         (5, b"\4\0\1" + bytes(29), "one key"), (7, host("10.200.0.1"), "outside"),
-        (8, [], "outside"), (11, ALL_BITS, TAKEN), (12, TIME_MAX, "admitted after"),
-        (13, 0, "admitted after"), (15, ABSENT, TAKEN),
+        (8, [], "outside"), (11, ALL_BITS, TAKEN), (12, TIME_MAX, "after it was issued"),
+        (13, 0, "after it was issued"), (15, ABSENT, TAKEN),
     ),
     "revocation": ((3, 255, TAKEN),),
     "removal": ((4, 1, "behind the last"), (6, b"", TAKEN)),
@@ -1069,6 +1104,7 @@ RULES = {
     "summary": (),
     "digest": (
         (8, b"\2" * 18 + b"\1" * 18, "ascend"), (8, b"\1" * 36, TAKEN), (8, bytes(18 * 64), TAKEN),
+        (8, OUT_ROWS, TAKEN), (8, b"\2" * 18 + OUT_ROWS, TAKEN), (8, OUT_ROWS + b"\2" * 18, TAKEN),
         (4, b"\2" * 8, "outside"), (5, b"\2" * 8, "outside"), (4, b"\xff" * 8, "outside"),
     ),
     "want": ROWS,
@@ -1077,7 +1113,7 @@ RULES = {
     "join-request": SAME_KEYS,
     "join-reply": ((6, 0, TAKEN), (6, 8, TAKEN), (6, 255, TAKEN), (7, None, TAKEN),
                    (8, "admin", TAKEN)),
-    "petition": ((8, [], TAKEN), *SAME_KEYS),
+    "petition": ((5, OUT - 2, TAKEN), (5, OUT - 1, "version"), (8, [], TAKEN), *SAME_KEYS),
     "grant": ((9, 254, TAKEN), (12, [], TAKEN), (13, [], TAKEN)),
 }
 
@@ -1123,6 +1159,8 @@ def all_cases(blocks):
         if signer:
             cases.append((f"{title}: a flipped bit is noticed", case_flips, data, signer,
                           collective, *decoder))
+        if is_fact and block.name in ("revocation", "removal"):
+            cases.append((f"{title}: the row that tells of it", case_out_row, block, collective))
         if "hub_private" in block.lines:
             cases.append((f"{title}: the seal", case_seal, block, collective))
         if block.name in RULES:

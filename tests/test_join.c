@@ -479,7 +479,7 @@ TEST(grant_of_another_admin_reaches_the_hub)
 		-EKEYREJECTED);
 	size = grant_write(&in, hub.wall, &hub_public, &hub.founding.admins[0],
 		&hub.founding.collective, hub.founding.crypto, &prng, bytes);
-	struct bytes removal = founding_removal(&hub.founding, 0, NULL, 0);
+	struct bytes removal = founding_removal(&hub.founding, 0, 0, NULL, 0);
 
 	assert_int_equal(founding_offer(hub.ledger, &removal), VERDICT_NEW);
 	assert_int_equal(grant_read(&out, hub.ledger, hub.wall, &hub_private, bytes, (size_t)size),

@@ -469,6 +469,104 @@ TEST(sync_garbage_is_counted_and_not_answered)
 	assert_int_equal(sync->counters[SYNC_NEWER], 1);
 }
 
+/* Three hubs, each connected to both others, and three spokes on each; site 11 is on two hubs. */
+static void rest_on_three_hubs(uint8_t seed)
+{
+	mesh_init(&mesh, 12, seed, true);
+	for (uint32_t hub = 0; hub < 3; hub++)
+		mesh.sites[hub].sync.options.hub = true;
+	for (uint32_t i = 0; i < 12; i++) {
+		for (uint32_t hub = 0; hub < 3; hub++) {
+			bool spoke = i >= 3 && (i % 3 == hub || (i == 11 && hub == 0));
+
+			if (i < 3 && i != hub)
+				mesh_wire(&mesh, i, hub, NEIGHBOUR_HUB);
+			if (!spoke)
+				continue;
+			mesh_wire(&mesh, i, hub, NEIGHBOUR_HUB);
+			mesh_wire(&mesh, hub, i, NEIGHBOUR_SPOKE);
+		}
+	}
+	for (uint32_t i = 0; i < 12; i++)
+		mesh_record(&mesh, i);
+	assert_true(mesh_converge(&mesh, 60 * USEC_SECOND) != USEC_NEVER);
+	mesh_run(&mesh, 5 * USEC_MINUTE);
+	mesh_reset_counts(&mesh);
+}
+
+TEST(sync_what_a_hub_said_hubs_know)
+{
+	(void)state;
+	rest_on_three_hubs(14);
+	/* One copy for each of the eleven others, and one more where a site is on two hubs. */
+	mesh_record(&mesh, 3);
+	mesh_run(&mesh, 900 * USEC_MSEC);
+	assert_true(mesh_agrees(&mesh));
+	assert_int_equal(mesh.messages[MESSAGE_DELTA], 11 + 1);
+	/* Whoever is on two hubs tells both; each has it before the other could say so. */
+	mesh_reset_counts(&mesh);
+	mesh_record(&mesh, 11);
+	mesh_run(&mesh, 900 * USEC_MSEC);
+	assert_true(mesh_agrees(&mesh));
+	assert_true(mesh.messages[MESSAGE_DELTA] <= 2 + 4 + 8);
+	/* A wire between hubs that breaks is made good by comparison. */
+	mesh.wires[0][1] = false;
+	mesh.wires[1][0] = false;
+	mesh_record(&mesh, 3);
+	assert_true(mesh_converge(&mesh, 24 * USEC_SECOND) != USEC_NEVER);
+}
+
+TEST(sync_revocations_by_two_admins_reach_everybody)
+{
+	struct bytes facts[2];
+
+	(void)state;
+	rest(12, 15);
+	mesh.loss = 200;
+	for (uint32_t i = 0; i < 2; i++)
+		facts[i] = founding_revocation(&mesh.founding, i, 9);
+	mesh_publish(&mesh, 3, &facts[0]);
+	mesh_publish(&mesh, 7, &facts[1]);
+	assert_true(mesh_converge(&mesh, 90 * USEC_SECOND) != USEC_NEVER);
+	mesh.loss = 0;
+	for (uint32_t i = 0; i < 12; i++)
+		assert_int_equal(mesh.sites[i].ledger->revocations.count, 2);
+	/* The thief among them goes; the revocation by the other stands everywhere. */
+	facts[1] = founding_removal(&mesh.founding, 1, 0, NULL, 0);
+	mesh_publish(&mesh, 0, &facts[1]);
+	assert_true(mesh_converge(&mesh, 30 * USEC_SECOND) != USEC_NEVER);
+	for (uint32_t i = 0; i < 12; i++) {
+		assert_int_equal(mesh.sites[i].ledger->revocations.count, 1);
+		assert_null(ledger_find(mesh.sites[i].ledger, &mesh.sites[9].id));
+	}
+}
+
+TEST(sync_revocation_is_told_to_whoever_speaks_of_the_site)
+{
+	struct bytes fact;
+
+	(void)state;
+	rest(4, 16);
+	/* The hub alone knows; a spoke that missed it passes on a record of the revoked site. */
+	fact = founding_revocation(&mesh.founding, 0, 2);
+	assert_int_equal(founding_offer(mesh.sites[0].ledger, &fact), VERDICT_NEW);
+	mesh_record(&mesh, 2);
+	mesh_run(&mesh, 500 * USEC_MSEC);
+	assert_int_equal(mesh.sites[2].ledger->revocations.count, 1);
+}
+
+TEST(sync_expired_record_is_not_asked_for)
+{
+	(void)state;
+	rest(3, 17);
+	/* For site 1, whose clock is ahead, the record of site 2 has expired. */
+	mesh.sites[1].clock_ms = (int64_t)RECORD_LIFETIME_S * 1000;
+	mesh_run(&mesh, 3 * USEC_MINUTE);
+	assert_int_equal(mesh.messages[MESSAGE_WANT], 0);
+	assert_int_equal(ledger_row(mesh.sites[1].ledger, &mesh.sites[2].id).sequence,
+		ledger_row(mesh.sites[0].ledger, &mesh.sites[2].id).sequence);
+}
+
 TEST(message_items_of_a_newer_program_are_passed_over)
 {
 	struct message message = {.type = MESSAGE_SUMMARY, .clock = 5, .summary = {.facts = 3}};
@@ -508,6 +606,10 @@ int main(void)
 		SYNC(sync_flood_costs_the_flooder),
 		SYNC(sync_questions_do_not_multiply),
 		SYNC(sync_garbage_is_counted_and_not_answered),
+		SYNC(sync_what_a_hub_said_hubs_know),
+		SYNC(sync_revocations_by_two_admins_reach_everybody),
+		SYNC(sync_revocation_is_told_to_whoever_speaks_of_the_site),
+		SYNC(sync_expired_record_is_not_asked_for),
 		SYNC(message_items_of_a_newer_program_are_passed_over),
 	};
 

@@ -187,6 +187,7 @@ static void print_authority(FILE *out, const struct founding *founding)
 	print_prefixes(out, "within", &delegation.within);
 	print_names(out, "tags", &delegation.tags);
 	print_number(out, "issued_at", delegation.issued_at);
+	print_number(out, "since", delegation.since);
 
 	bytes = founding_revocation(founding, 0, 9);
 	begin(out, "revocation", &bytes, &founding->admins[0]);
@@ -195,7 +196,7 @@ static void print_authority(FILE *out, const struct founding *founding)
 	print_hex(out, "issuer", admin_hash.bytes, HASH_SIZE);
 	print_number(out, "issued_at", FOUNDING_NOW - 500);
 
-	bytes = founding_removal(founding, 1, kept, 2);
+	bytes = founding_removal(founding, 1, 0, kept, 2);
 	begin(out, "removal", &bytes, &founding->root);
 	print_hex(out, "subject", removed_hash.bytes, HASH_SIZE);
 	print_number(out, "parts", 1);
@@ -252,8 +253,8 @@ static void print_messages(FILE *out, const struct founding *founding)
 	static struct message message;
 	struct delegation delegation = founding_delegation(founding, 0);
 	struct bytes fact = founding_seal_delegation(founding, &delegation);
-	const struct row rows[2] = {
-		{{{1, 2, 3, 4, 5, 6, 7, 8}}, 3, FOUNDING_NOW}, {{{9}}, LEDGER_REVOKED_VERSION, 0}};
+	const struct row rows[2] = {{{{1, 2, 3, 4, 5, 6, 7, 8}}, 3, FOUNDING_NOW},
+		{{{9}}, LEDGER_REVOKED_VERSION, 0xa1b2c3d4e5f6}};
 
 	message = (struct message){
 		.type = MESSAGE_HELLO, .boot = 123456789, .summary = {101, {{1}}, 2, {{2}}}};

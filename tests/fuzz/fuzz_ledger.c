@@ -82,7 +82,7 @@ static void make_fact(struct world *w, uint8_t what, uint8_t whom, struct bytes 
 		*out = founding_revocation(&w->founding, admin, site);
 		break;
 	case 4:
-		*out = founding_removal(&w->founding, admin, NULL, 0);
+		*out = founding_removal(&w->founding, admin, what % 2, NULL, 0);
 		break;
 	default:
 		record.issued_at += what / 64;
