@@ -18,6 +18,7 @@
 enum role {
 	ROLE_HUB = 1,       /* part of the backbone: everybody's way to everybody */
 	ROLE_REFLECTOR = 2, /* tells sites the address they are seen from */
+	ROLE_ISSUER = 4,    /* in records only: an admin's agent runs here and answers petitions */
 };
 
 struct certificate {

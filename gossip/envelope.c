@@ -24,6 +24,15 @@ static size_t lay_out(uint8_t out[static SIGNED_SIZE_MAX], const char *tag,
 	return tag_size + HASH_SIZE + size;
 }
 
+unsigned envelope_type(const void *bytes, size_t size)
+{
+	struct wire_reader reader;
+
+	wire_reader_init(&reader, bytes, size);
+	(void)wire_read_array(&reader, ENVELOPE_HEAD, ITEMS_MAX);
+	return (unsigned)wire_read_uint(&reader, 127);
+}
+
 void envelope_begin(struct wire_writer *writer, void *out, size_t size, enum envelope_type type,
 	uint32_t items, const struct hash *collective, uint64_t clock)
 {

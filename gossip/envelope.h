@@ -23,6 +23,9 @@ enum envelope_type {
 	ENVELOPE_GRANT = 19,
 };
 
+/* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */
+unsigned envelope_type(const void *bytes, size_t size);
+
 /* Begins a message of this many items, head and signature included. */
 void envelope_begin(struct wire_writer *writer, void *out, size_t size, enum envelope_type type,
 	uint32_t items, const struct hash *collective, uint64_t clock);

@@ -299,6 +299,8 @@ static enum verdict compare_certificate(
 	const struct spare *spare;
 	enum verdict verdict;
 
+	/* Rows of one version do not tell the certificates of two issuers apart: whoever sent the
+	 * one that loses lacks ours. */
 	if (hash_equal(&member->issuer, &certificate->issuer))
 		return compare_version(offer, certificate->version, member->version,
 			&member->certificate_hash, member->certificate);
@@ -306,8 +308,8 @@ static enum verdict compare_certificate(
 	verdict = spare ? compare_version(offer, certificate->version, spare->version, &spare->hash,
 				  spare->fact)
 			: VERDICT_NEW;
-	/* Spares are not compared by rows, so there is nobody to be told about a tie. */
-	offer->outcome->tie = false;
+	offer->outcome->tie = certificate->version == member->version &&
+			      hash_compare(&offer->hash, &member->certificate_hash) < 0;
 	return verdict;
 }
 
@@ -321,12 +323,13 @@ static enum verdict check_certificate(struct offer *offer, const struct certific
 
 	if (ledger_is_revoked(ledger, site))
 		return VERDICT_REVOKED;
-	if (table_find(&ledger->admins, id.bytes))
+	/* Whoever believes it does not know whose id this is. */
+	if (table_find(&ledger->admins, id.bytes) ||
+		(member && hash_compare(&member->site, site) < 0)) {
+		offer->outcome->tie = true;
 		return VERDICT_COLLISION;
-	if (member && !hash_equal(&member->site, site)) {
-		if (hash_compare(&member->site, site) < 0)
-			return VERDICT_COLLISION;
-	} else if (member) {
+	}
+	if (member && hash_equal(&member->site, site)) {
 		verdict = compare_certificate(offer, certificate, member);
 		if (verdict != VERDICT_NEW)
 			return verdict;
@@ -341,6 +344,9 @@ static enum verdict check_certificate(struct offer *offer, const struct certific
 		return verdict;
 	if (!certificate_granted(certificate, delegation))
 		return VERDICT_NOT_GRANTED;
+	if (!leaves_reserve(ledger, &offer->fact) ||
+		(!member && ledger->members.count == ledger->members.capacity))
+		return VERDICT_FULL;
 	return check_signature(offer, &delegation->admin);
 }
 
@@ -426,8 +432,6 @@ static enum verdict take_certificate(struct offer *offer, const struct certifica
 	struct row_id id = row_id_of(site);
 	struct member *member = ledger_find(ledger, &id);
 
-	if (!leaves_reserve(ledger, &offer->fact))
-		return VERDICT_FULL;
 	if (member && !hash_equal(&member->site, site)) {
 		trust_drop_member(ledger, &id);
 		member = NULL;
@@ -488,6 +492,7 @@ static enum verdict take_revocation(
 				&ledger->revocations, table_lower_bound(&ledger->revocations, key));
 		return VERDICT_FULL;
 	}
+	row->subject = revocation->subject;
 	row->hash = offer->hash;
 	if (ledger_find_hash(ledger, &revocation->subject))
 		trust_drop_member(ledger, &offer->outcome->row.id);
@@ -521,7 +526,7 @@ static enum verdict offer_revocation(struct offer *offer)
 
 	if (revocation_read(&revocation, &offer->fact) < 0)
 		return VERDICT_MALFORMED;
-	key = (struct revocation_key){revocation.subject, revocation.issuer};
+	key = (struct revocation_key){row_id_of(&revocation.subject), revocation.issuer};
 	offer->outcome->author = row_id_of(&revocation.issuer);
 	offer->outcome->row.id = row_id_of(&revocation.subject);
 	row = table_find(&ledger->revocations, &key);
@@ -550,7 +555,6 @@ static enum verdict take_removal(
 			table_remove(&ledger->removals, table_lower_bound(&ledger->removals, key));
 		return VERDICT_FULL;
 	}
-	row->parts = (uint8_t)removal->parts;
 	row->hash = offer->hash;
 	trust_review(ledger, &removal->subject);
 	return VERDICT_NEW;
@@ -566,7 +570,7 @@ static enum verdict offer_removal(struct offer *offer)
 
 	if (removal_read(&removal, &offer->fact) < 0)
 		return VERDICT_MALFORMED;
-	key = removal_key(&removal.subject, removal.issued_at, (uint8_t)removal.part);
+	key = removal_key(&removal);
 	offer->outcome->author = row_id_of(&ledger->root);
 	offer->outcome->row.id = row_id_of(&removal.subject);
 	row = table_find(&ledger->removals, &key);
@@ -605,7 +609,9 @@ static enum verdict take_equivocation(
 	struct hash held = member->record_hash;
 	uint32_t handle;
 
-	handle = arena_put(&ledger->arena, offer->fact.bytes, (uint16_t)offer->fact.size);
+	handle = leaves_reserve(ledger, &offer->fact)
+			 ? arena_put(&ledger->arena, offer->fact.bytes, (uint16_t)offer->fact.size)
+			 : ARENA_NONE;
 	if (hash_compare(&offer->hash, &held) < 0) {
 		keep_proof(ledger, member, handle);
 		offer->outcome->tie = true;

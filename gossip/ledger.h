@@ -88,7 +88,7 @@ struct admin {
 	struct row_id id;
 	bool removed;
 	uint32_t version;
-	uint32_t delegation; /* handle; ARENA_NONE: removed before it was known */
+	uint32_t delegation; /* handle */
 	struct hash key;     /* hash of it */
 	struct hash hash;    /* of the delegation */
 };
@@ -161,6 +161,9 @@ const char *verdict_text(enum verdict verdict);
 struct member *ledger_find(const struct ledger *ledger, const struct row_id *id);
 struct member *ledger_find_site(const struct ledger *ledger, const struct key *site);
 struct member *ledger_find_name(const struct ledger *ledger, const char *name);
+
+/* The member in force with this overlay address. */
+struct member *ledger_find_address(const struct ledger *ledger, const struct address *address);
 bool ledger_is_revoked(const struct ledger *ledger, const struct hash *site);
 
 void ledger_certificate(
@@ -203,6 +206,12 @@ struct row ledger_row(const struct ledger *ledger, const struct row_id *id);
  */
 uint32_t ledger_newer(const struct ledger *ledger, uint64_t now, const struct row *row, bool same,
 	uint32_t handles[static 3]);
+
+/* Handles of the revocation or part of a removal at this place among them; 0 or 1 of them. */
+uint32_t ledger_out_at(const struct ledger *ledger, uint32_t place, uint32_t handles[static 3]);
+
+/* The handle of the fact that an outcome speaks of; ARENA_NONE when it is not held any more. */
+uint32_t ledger_taken(const struct ledger *ledger, const struct ledger_outcome *outcome);
 
 /* The bytes behind such a handle, good until the next offer. */
 const uint8_t *ledger_bytes(const struct ledger *ledger, uint32_t handle, size_t *size);

@@ -67,6 +67,16 @@ bool index_doubles(const struct certificate *certificate)
 	return false;
 }
 
+const struct row_id *index_address(const struct ledger *ledger, const struct address *address)
+{
+	struct claims claims = {.count = 0};
+	const struct claim *taken;
+
+	add_claim(&claims, CLAIM_ADDRESS, address->bytes, sizeof address->bytes);
+	taken = table_find(&ledger->claims, claims.items[0].digest);
+	return taken ? &taken->owner : NULL;
+}
+
 static void prefix_key(const struct prefix *prefix, uint8_t out[static 18])
 {
 	out[0] = prefix->address.family;

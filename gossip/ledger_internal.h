@@ -7,27 +7,29 @@
 
 #include "gossip/ledger.h"
 
+/* Of one issuer there is one revocation under an id: more would hide what else stands there. */
 struct revocation_key {
-	struct hash subject;
+	struct row_id subject;
 	struct hash issuer;
 };
 
 struct revocation_row {
 	struct revocation_key key;
+	struct hash subject;
 	struct hash hash; /* of the fact */
 	uint32_t fact;    /* handle */
 };
 
-/* The parts of one removal were signed at one time. */
+/* The parts of one removal were signed at one time and agree on how many they are. */
 struct removal_key {
 	struct hash admin;
 	uint8_t issued_at[6];
+	uint8_t parts;
 	uint8_t part;
 };
 
 struct removal_row {
 	struct removal_key key;
-	uint8_t parts;
 	struct hash hash; /* of the fact */
 	uint32_t fact;    /* handle */
 };
@@ -73,6 +75,9 @@ const char *index_meeting(const struct ledger *ledger, const struct certificate 
 /* Whether a certificate claims one thing twice, as with two keys that are told apart too little. */
 bool index_doubles(const struct certificate *certificate);
 
+/* The owner of an overlay address in force; NULL: nobody's. */
+const struct row_id *index_address(const struct ledger *ledger, const struct address *address);
+
 /* Puts a member into force, or a rival into waiting, after its certificate came or changed. */
 void index_admit(
 	struct ledger *ledger, struct member *member, const struct certificate *certificate);
@@ -87,7 +92,7 @@ void index_settle(struct ledger *ledger);
 /* The row of a revocation or of a part of a removal. */
 struct row row_of_out(const struct row_id *id, const struct hash *fact);
 
-struct removal_key removal_key(const struct hash *admin, uint64_t issued_at, uint8_t part);
+struct removal_key removal_key(const struct removal *removal);
 
 struct member *ledger_find_hash(const struct ledger *ledger, const struct hash *site);
 

@@ -33,10 +33,10 @@ struct item {
 static struct cursor cursor_at(
 	const struct ledger *ledger, uint64_t now, const struct row_id *first, bool out)
 {
-	uint8_t key[sizeof(struct revocation_key)] = {0};
+	uint8_t key[sizeof(struct removal_key)] = {0};
 	struct cursor cursor = {.ledger = ledger, .now = now, .out = out};
 
-	_Static_assert(sizeof key >= sizeof(struct removal_key), "the longest of the keys");
+	_Static_assert(sizeof key >= sizeof(struct revocation_key), "the longest of the keys");
 
 	memcpy(key, first->bytes, ROW_ID_SIZE);
 	cursor.member = table_lower_bound(&ledger->members, key);
@@ -78,21 +78,6 @@ static struct item out_item(const struct hash *subject, const struct hash *fact)
 	return (struct item){.row = row_of_out(&id, fact), .hashes = {*fact}, .hash_count = 1};
 }
 
-/* An admin whose delegation is not known has no row of its own. */
-static const struct admin *admin_here(struct cursor *cursor)
-{
-	const struct table *admins = &cursor->ledger->admins;
-
-	while (cursor->admin < admins->count) {
-		const struct admin *admin = table_at(admins, cursor->admin);
-
-		if (admin->delegation != ARENA_NONE)
-			return admin;
-		cursor->admin++;
-	}
-	return NULL;
-}
-
 /* Takes a candidate for the next row if it comes before the one so far. */
 static bool comes_first(const struct item *best, bool found, const struct item *candidate)
 {
@@ -102,7 +87,6 @@ static bool comes_first(const struct item *best, bool found, const struct item *
 static bool next_item(struct cursor *cursor, struct item *ret)
 {
 	const struct ledger *ledger = cursor->ledger;
-	const struct admin *admin = admin_here(cursor);
 	uint32_t *moved = NULL;
 	struct item candidate;
 	bool found = false;
@@ -112,24 +96,15 @@ static bool next_item(struct cursor *cursor, struct item *ret)
 		moved = &cursor->member;
 		found = true;
 	}
-	if (admin) {
+	if (cursor->admin < ledger->admins.count) {
+		const struct admin *admin = table_at(&ledger->admins, cursor->admin);
+
 		candidate = (struct item){.row = {admin->id, admin->version, 0},
 			.hashes = {admin->hash},
 			.hash_count = 1};
 		if (comes_first(ret, found, &candidate)) {
 			*ret = candidate;
 			moved = &cursor->admin;
-			found = true;
-		}
-	}
-	if (cursor->out && cursor->revocation < ledger->revocations.count) {
-		const struct revocation_row *row = table_at(
-			&ledger->revocations, cursor->revocation);
-
-		candidate = out_item(&row->key.subject, &row->hash);
-		if (comes_first(ret, found, &candidate)) {
-			*ret = candidate;
-			moved = &cursor->revocation;
 			found = true;
 		}
 	}
@@ -140,6 +115,17 @@ static bool next_item(struct cursor *cursor, struct item *ret)
 		if (comes_first(ret, found, &candidate)) {
 			*ret = candidate;
 			moved = &cursor->removal;
+			found = true;
+		}
+	}
+	if (cursor->out && cursor->revocation < ledger->revocations.count) {
+		const struct revocation_row *row = table_at(
+			&ledger->revocations, cursor->revocation);
+
+		candidate = out_item(&row->subject, &row->hash);
+		if (comes_first(ret, found, &candidate)) {
+			*ret = candidate;
+			moved = &cursor->revocation;
 			found = true;
 		}
 	}
@@ -192,14 +178,13 @@ struct row ledger_row(const struct ledger *ledger, const struct row_id *id)
 {
 	const struct member *member = ledger_find(ledger, id);
 	const struct admin *admin = table_find(&ledger->admins, id->bytes);
-	struct revocation_key key = {.subject = {{0}}};
+	struct revocation_key key = {.subject = *id};
 	uint32_t at;
 
 	if (member)
 		return row_of_member(member);
-	if (admin && admin->delegation != ARENA_NONE)
+	if (admin)
 		return (struct row){admin->id, admin->version, 0};
-	memcpy(key.subject.bytes, id->bytes, ROW_ID_SIZE);
 	at = table_lower_bound(&ledger->revocations, &key);
 	if (at < ledger->revocations.count) {
 		const struct revocation_row *row = table_at(&ledger->revocations, at);
@@ -208,6 +193,24 @@ struct row ledger_row(const struct ledger *ledger, const struct row_id *id)
 			return row_of_out(id, &row->hash);
 	}
 	return (struct row){.id = *id};
+}
+
+uint32_t ledger_out_at(const struct ledger *ledger, uint32_t place, uint32_t handles[static 3])
+{
+	const struct revocation_row *revocation;
+	const struct removal_row *removal;
+
+	if (place < ledger->revocations.count) {
+		revocation = table_at(&ledger->revocations, place);
+		handles[0] = revocation->fact;
+		return 1;
+	}
+	place -= ledger->revocations.count;
+	if (place >= ledger->removals.count)
+		return 0;
+	removal = table_at(&ledger->removals, place);
+	handles[0] = removal->fact;
+	return 1;
 }
 
 /* The one fact behind a row of somebody who is out. */
@@ -246,8 +249,7 @@ uint32_t ledger_newer(const struct ledger *ledger, uint64_t now, const struct ro
 
 	if (row->version == LEDGER_REVOKED_VERSION)
 		return find_out(ledger, row, handles);
-	if (admin && admin->delegation != ARENA_NONE &&
-		(admin->version > row->version || (same && admin->version == row->version)))
+	if (admin && (admin->version > row->version || (same && admin->version == row->version)))
 		handles[count++] = admin->delegation;
 	if (!member)
 		return count;
@@ -305,11 +307,7 @@ const struct ledger_summary *ledger_summarize(struct ledger *ledger, uint64_t no
 		if (member->expires < ledger->summary_until)
 			ledger->summary_until = member->expires;
 	}
-	for (uint32_t i = 0; i < ledger->admins.count; i++) {
-		const struct admin *admin = table_at(&ledger->admins, i);
-
-		summary->facts += admin->delegation != ARENA_NONE;
-	}
+	summary->facts += ledger->admins.count;
 	return summary;
 }
 
@@ -324,6 +322,48 @@ struct member *ledger_find_name(const struct ledger *ledger, const char *name)
 			return member;
 	}
 	return NULL;
+}
+
+struct member *ledger_find_address(const struct ledger *ledger, const struct address *address)
+{
+	const struct row_id *owner = index_address(ledger, address);
+
+	return owner ? ledger_find(ledger, owner) : NULL;
+}
+
+/* The spare that came from an issuer of whom only the row id is known. */
+static uint32_t taken_spare(const struct ledger *ledger, const struct ledger_outcome *outcome)
+{
+	for (uint32_t i = 0; i < ledger->spares.count; i++) {
+		const struct spare *spare = table_at(&ledger->spares, i);
+
+		if (compare_ids(spare->key.site.bytes, outcome->row.id.bytes) == 0 &&
+			compare_ids(spare->key.issuer.bytes, outcome->author.bytes) == 0)
+			return spare->fact;
+	}
+	return ARENA_NONE;
+}
+
+uint32_t ledger_taken(const struct ledger *ledger, const struct ledger_outcome *outcome)
+{
+	const struct member *member = ledger_find(ledger, &outcome->row.id);
+	const struct admin *admin = table_find(&ledger->admins, outcome->row.id.bytes);
+	uint32_t handles[3];
+
+	switch (outcome->kind) {
+	case FACT_DELEGATION:
+		return admin ? admin->delegation : ARENA_NONE;
+	case FACT_CERTIFICATE:
+		if (outcome->verdict == VERDICT_SPARE)
+			return taken_spare(ledger, outcome);
+		return member ? member->certificate : ARENA_NONE;
+	case FACT_RECORD:
+		return member ? member->record : ARENA_NONE;
+	case FACT_REVOCATION:
+	case FACT_REMOVAL:
+		return find_out(ledger, &outcome->row, handles) ? handles[0] : ARENA_NONE;
+	}
+	return ARENA_NONE;
 }
 
 const char *ledger_rivalry(

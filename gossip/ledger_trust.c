@@ -24,9 +24,12 @@ struct admin *trust_find_admin(const struct ledger *ledger, const struct hash *k
 	return admin && hash_equal(&admin->key, key) ? admin : NULL;
 }
 
-struct removal_key removal_key(const struct hash *admin, uint64_t issued_at, uint8_t part)
+struct removal_key removal_key(const struct removal *removal)
 {
-	struct removal_key key = {.admin = *admin, .part = part};
+	struct removal_key key = {.admin = removal->subject,
+		.parts = (uint8_t)removal->parts,
+		.part = (uint8_t)removal->part};
+	uint64_t issued_at = removal->issued_at;
 
 	for (size_t i = sizeof key.issued_at; i > 0; i--) {
 		key.issued_at[i - 1] = (uint8_t)issued_at;
@@ -49,7 +52,7 @@ static bool next_removal(const struct ledger *ledger, const struct hash *admin, 
 	const struct removal_row *first;
 
 	if (parts->count == 0) {
-		struct removal_key key = removal_key(admin, 0, 0);
+		struct removal_key key = {.admin = *admin};
 
 		parts->at = table_lower_bound(removals, &key);
 	}
@@ -60,17 +63,15 @@ static bool next_removal(const struct ledger *ledger, const struct hash *admin, 
 	first = table_at(removals, parts->at);
 	if (!hash_equal(&first->key.admin, admin))
 		return false;
-	parts->complete = true;
 	while (parts->at + parts->count < removals->count) {
 		const struct removal_row *row = table_at(removals, parts->at + parts->count);
 
 		if (memcmp(&row->key, &first->key, offsetof(struct removal_key, part)) != 0)
 			break;
-		parts->complete &= row->parts == first->parts;
 		parts->count++;
 	}
 	/* Under one key stands one part, so as many as there are to be are all. */
-	parts->complete &= parts->count == first->parts;
+	parts->complete = parts->count == first->key.parts;
 	return true;
 }
 
@@ -120,7 +121,7 @@ enum verdict trust_check(const struct ledger *ledger, const struct admin *admin,
 {
 	struct fact delegated;
 
-	if (!admin || admin->delegation == ARENA_NONE)
+	if (!admin)
 		return VERDICT_UNKNOWN_ISSUER;
 	if (admin->removed && !is_kept(ledger, &admin->key, fact))
 		return VERDICT_REMOVED_ISSUER;
@@ -142,14 +143,18 @@ bool ledger_delegation(
 
 bool ledger_is_revoked(const struct ledger *ledger, const struct hash *site)
 {
-	struct revocation_key key = {.subject = *site};
-	uint32_t at = table_lower_bound(&ledger->revocations, &key);
-	const struct revocation_row *row;
+	struct revocation_key key = {.subject = row_id_of(site)};
 
-	if (at == ledger->revocations.count)
-		return false;
-	row = table_at(&ledger->revocations, at);
-	return hash_equal(&row->key.subject, site);
+	for (uint32_t i = table_lower_bound(&ledger->revocations, &key);
+		i < ledger->revocations.count; i++) {
+		const struct revocation_row *row = table_at(&ledger->revocations, i);
+
+		if (memcmp(&row->key.subject, &key.subject, ROW_ID_SIZE) != 0)
+			break;
+		if (hash_equal(&row->subject, site))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -269,10 +274,28 @@ void trust_drop_spare(struct ledger *ledger, const struct spare *spare)
 	table_remove(&ledger->spares, position);
 }
 
+static struct spare *worst_spare(const struct ledger *ledger, const struct row_id *site)
+{
+	uint32_t i = first_spare(ledger, site);
+	struct spare *worst = spare_at(ledger, i, site);
+	struct spare *spare;
+
+	while ((spare = spare_at(ledger, ++i, site))) {
+		if (trust_is_older(spare->version, &spare->hash, worst->version, &worst->hash))
+			worst = spare;
+	}
+	return worst;
+}
+
 void trust_spare_current(struct ledger *ledger, const struct member *member)
 {
 	struct spare *spare = trust_add_spare(ledger, &member->id, &member->issuer);
 
+	/* The newer one is the better to fall back on: an older one of this site makes room. */
+	if (!spare && spare_at(ledger, first_spare(ledger, &member->id), &member->id)) {
+		trust_drop_spare(ledger, worst_spare(ledger, &member->id));
+		spare = trust_add_spare(ledger, &member->id, &member->issuer);
+	}
 	if (!spare) {
 		arena_free(&ledger->arena, member->certificate);
 		return;
@@ -367,7 +390,8 @@ static bool promote(struct ledger *ledger, struct member *member)
 	member->issuer = certificate.issuer;
 	trust_set_seniority(member, &certificate, &delegation);
 	trust_drop_spare(ledger, best);
-	index_admit(ledger, member, &certificate);
+	/* It waits; the review settles who is in force, once for all of them. */
+	ledger->rivals++;
 	return true;
 }
 

@@ -7,6 +7,8 @@
 
 #define MILLION 1000000
 #define REPEATS 3
+#define HURRIES 16                     /* quick comparisons before we agree */
+#define STUBBORN 3                     /* comparisons that did not end in agreement */
 #define ANSWER_PAUSE (100 * USEC_MSEC) /* for a neighbour that asked for too much */
 #define RANGE_SPACING (20 * USEC_MSEC) /* between two digests of one scan */
 
@@ -171,6 +173,7 @@ bool sync_connect(struct sync *sync, usec_t now, const struct row_id *id, enum n
 		n->verify.at = now;
 	}
 	n->kind = kind;
+	n->agreed = false;
 	n->hellos = 0;
 	n->hello_at = now;
 	n->tell_at = n->tell_count > 0 ? now : USEC_NEVER;
@@ -232,6 +235,7 @@ static void queue_out(struct sync *sync, struct neighbour *n, const struct sync_
 		old->same |= out->same;
 		old->at = usec_min(old->at, out->at);
 		old->tries = 0;
+		old->sent_facts = 0;
 		old->push |= out->push;
 		return;
 	}
@@ -528,25 +532,53 @@ static void fill_digest(const struct sync *sync, uint64_t wall, const struct row
 	message->hash = ledger_range_hash(sync->ledger, wall, first, &message->end, out);
 }
 
+/* All that is held under an id, whatever the other side says it has. */
+static void send_all_of(
+	struct sync *sync, struct neighbour *n, usec_t now, const struct row_id *id, bool with_out)
+{
+	struct row rows[MESSAGE_ROWS_MAX];
+	struct sync_out out = {.have = {.id = *id}, .at = now};
+	struct row_id last;
+	uint32_t count = ledger_rows(sync->ledger, id, id, with_out, rows, MESSAGE_ROWS_MAX, &last);
+
+	queue_out(sync, n, &out);
+	for (uint32_t i = 0; i < count; i++) {
+		out.have = rows[i];
+		if (is_out(&rows[i]))
+			queue_out(sync, n, &out);
+	}
+}
+
+/* Where the rows are cut in two: no id is, and neither part is empty. 0: all are of one id. */
+static uint32_t middle_of(const struct message *digest)
+{
+	const struct row *rows = digest->rows;
+	uint32_t right = digest->row_count / 2;
+	uint32_t left = right;
+
+	while (right < digest->row_count && same_id(&rows[right - 1].id, &rows[right].id))
+		right++;
+	if (right < digest->row_count)
+		return right;
+	while (left > 0 && same_id(&rows[left - 1].id, &rows[left].id))
+		left--;
+	return left;
+}
+
 /* The rows are alike and the facts are not: halves of the range, down to one id. */
 static void divide(struct sync *sync, struct neighbour *n, usec_t now, uint64_t wall,
 	const struct message *digest, struct sync_actions *actions)
 {
-	uint32_t middle = digest->row_count / 2;
 	struct message half = {0};
+	uint32_t middle;
 
 	if (digest->row_count == 0)
 		return;
-	if (same_id(&digest->rows[0].id, &digest->rows[digest->row_count - 1].id)) {
-		const struct sync_out out = {.have = digest->rows[0], .at = now, .same = true};
-
-		queue_out(sync, n, &out);
+	middle = digest->row_count > 1 ? middle_of(digest) : 0;
+	if (middle == 0) {
+		send_all_of(sync, n, now, &digest->rows[0].id, digest->out);
 		return;
 	}
-	/* An id with several rows is not cut in two. */
-	while (same_id(&digest->rows[middle - 1].id, &digest->rows[middle].id) &&
-		middle + 1 < digest->row_count)
-		middle++;
 	fill_digest(sync, wall, &digest->first, &digest->rows[middle - 1].id, digest->out, &half);
 	if (has_room(actions))
 		send(sync, n, wall, &half, actions);
@@ -585,7 +617,10 @@ static void receive_digest(struct sync *sync, struct neighbour *n, usec_t now, u
 	} while (count > 0 && memcmp(last.bytes, digest->end.bytes, ROW_ID_SIZE) < 0);
 
 	hash = ledger_range_hash(sync->ledger, wall, &digest->first, &digest->end, digest->out);
-	if (!differs && !hash_equal(&hash, &digest->hash))
+	if (same_id(&digest->first, &lowest))
+		n->scans++;
+	/* What differs is on its way. If that did not help before, there is more to it. */
+	if ((!differs || n->scans >= STUBBORN) && !hash_equal(&hash, &digest->hash))
 		divide(sync, n, now, wall, digest, actions);
 	if (differs)
 		doubt(sync, n, now);
@@ -600,8 +635,7 @@ static void begin_scan(struct sync *sync, struct neighbour *n, usec_t now,
 		const struct admin *admin = table_at(&sync->ledger->admins, i);
 		const struct sync_out out = {.have = {.id = admin->id}, .at = now};
 
-		if (admin->delegation != ARENA_NONE)
-			queue_out(sync, n, &out);
+		queue_out(sync, n, &out);
 	}
 	n->scan_out = theirs->revocations != ours->revocations ||
 		      !hash_equal(&theirs->revocations_hash, &ours->revocations_hash);
@@ -631,8 +665,12 @@ static void receive_summary(struct sync *sync, struct neighbour *n, usec_t now, 
 		n->boot = message->boot;
 		n->hello_at = USEC_NEVER;
 	}
-	if (same)
+	if (same) {
 		note_all_watched(n);
+		n->agreed = true;
+		n->scans = 0;
+		n->hurried = 0;
+	}
 	answer.summary = *ours;
 	if (!message->answer && (same || message->type == MESSAGE_HELLO) && has_room(actions))
 		send(sync, n, wall, &answer, actions);
@@ -665,6 +703,26 @@ static void pace(const struct sync *sync, usec_t now, const struct ledger_outcom
 		member->paced = (member->paced > now ? member->paced : now) + SYNC_RECORD_SPACING;
 }
 
+/* Whoever sent what loses by its hash alone gets what it lost to. */
+static void answer_tie(
+	struct sync *sync, struct neighbour *n, usec_t now, const struct ledger_outcome *outcome)
+{
+	const struct sync_out out = {.have = outcome->row, .at = now, .same = true};
+
+	if (outcome->tie)
+		queue_out(sync, n, &out);
+}
+
+static void hurry(struct neighbour *n, usec_t now)
+{
+	usec_t soon = now + SYNC_WANT_DELAY;
+
+	if (n->summary_at <= soon || n->hurried == HURRIES)
+		return;
+	n->hurried++;
+	n->summary_at = soon;
+}
+
 static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uint64_t wall,
 	const uint8_t *bytes, size_t size, struct sync_actions *actions)
 {
@@ -686,26 +744,27 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 		tell(sync, n, now, &outcome.row);
 		break;
 	case VERDICT_SPARE:
+		answer_tie(sync, n, now, &outcome);
 		actions->learned[actions->learned_count++] = outcome;
 		tell(sync, n, now, &outcome.row);
 		break;
 	case VERDICT_OLDER:
-		if (outcome.tie) {
-			const struct sync_out out = {.have = outcome.row, .at = now, .same = true};
-
-			queue_out(sync, n, &out);
-		}
+	case VERDICT_KNOWN:
+		answer_tie(sync, n, now, &outcome);
 		tell(sync, n, now, &outcome.row);
 		break;
-	case VERDICT_KNOWN:
+	case VERDICT_COLLISION:
+		answer_tie(sync, n, now, &outcome);
+		break;
 	case VERDICT_REVOKED: /* the row says so, and whoever lacks the revocation asks for it */
 		tell(sync, n, now, &outcome.row);
 		break;
 	case VERDICT_UNKNOWN_ISSUER:
 	case VERDICT_NOT_MEMBER:
-		/* It may have overtaken what it stands on: compare soon. */
+		/* It may have overtaken what it stands on: compare soon, unless that was in vain.
+		 */
 		doubt(sync, n, now);
-		n->summary_at = usec_min(n->summary_at, now + SYNC_WANT_DELAY);
+		hurry(n, now);
 		break;
 	case VERDICT_UNSIGNED:
 		n->forged++;
@@ -719,7 +778,6 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 	case VERDICT_MISPLACED:
 	case VERDICT_FUTURE:
 	case VERDICT_EXPIRED:
-	case VERDICT_COLLISION:
 	case VERDICT_FULL:
 	case VERDICTS:
 		break;
@@ -859,35 +917,30 @@ static bool keep_waiting(struct sync *sync, struct sync_out *out, usec_t now)
 		return false;
 	}
 	out->at = now + (250 * USEC_MSEC << out->tries);
+	out->sent_facts = 0;
 	out->tries++;
 	return true;
 }
 
 /*
  * Adds the facts of an entry. Returns false when the message has no room for all of them: then it
- * is to be sent and the entry to be tried again, for what it still lacks.
+ * is to be sent, and the entry goes on behind those that it has put there.
  */
 static bool add_facts(
 	const struct sync *sync, uint64_t wall, struct sync_out *out, struct message *message)
 {
-	uint32_t before = message->fact_count;
 	uint32_t handles[3];
 	uint32_t count = ledger_newer(sync->ledger, wall, &out->have, out->same, handles);
 
-	for (uint32_t i = 0; i < count; i++) {
+	while (out->sent_facts < count) {
 		size_t size;
-		const uint8_t *bytes = ledger_bytes(sync->ledger, handles[i], &size);
+		const uint8_t *bytes = ledger_bytes(sync->ledger, handles[out->sent_facts], &size);
 
-		if (!message_delta_room(message, size)) {
-			/* A large certificate goes alone; the record follows. */
-			if (before == 0)
-				out->have.version = CERTIFICATE_VERSION_MAX;
-			else
-				message->fact_count = before;
+		if (!message_delta_room(message, size))
 			return false;
-		}
 		message->facts[message->fact_count] = bytes;
 		message->fact_sizes[message->fact_count++] = size;
+		out->sent_facts++;
 	}
 	return true;
 }
@@ -902,7 +955,6 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 	refill(&n->answers, now, SYNC_ANSWER_PER_SECOND, SYNC_ANSWER_BURST);
 	while (i < n->out_count) {
 		struct sync_out *out = &n->out[i];
-		uint32_t before = message.fact_count;
 
 		if (out->at > now) {
 			i++;
@@ -920,7 +972,7 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 			message.fact_count = 0;
 			continue;
 		}
-		if (message.fact_count > before && keep_waiting(sync, out, now))
+		if (out->sent_facts > 0 && keep_waiting(sync, out, now))
 			i++;
 		else
 			forget_out(n, i);

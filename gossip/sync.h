@@ -57,8 +57,9 @@ struct sync_out {
 	struct row sent; /* of a push: what has to come back as the acknowledgement */
 	usec_t at;
 	uint8_t tries;
-	bool push; /* sent until acknowledged; else an answer, sent once */
-	bool same; /* also what is of this very row */
+	uint8_t sent_facts; /* of those that go together, in messages before */
+	bool push;          /* sent until acknowledged; else an answer, sent once */
+	bool same;          /* also what is of this very row */
 };
 
 struct sync_want {
@@ -70,6 +71,7 @@ struct neighbour {
 	struct row_id id;
 	enum neighbour_kind kind;
 	bool asked;    /* a summary of ours waits for its answer */
+	bool agreed;   /* since it was connected we held the same at some time */
 	bool scan_out; /* digests are being sent with those that are out */
 	uint32_t out_count;
 	uint32_t tell_count;
@@ -85,6 +87,8 @@ struct neighbour {
 	usec_t wake_at;      /* the earliest of all that is due; 0: not known */
 	uint32_t deltas_due; /* that answer a WANT of ours, and cost the neighbour nothing */
 	uint32_t forged;     /* facts with a wrong signature that it brought */
+	uint32_t scans;      /* comparisons that it began since we last agreed, */
+	uint32_t hurried;    /* and those that we wished to be soon */
 	struct row_id next_range;
 	struct budget messages;
 	struct budget verify;

@@ -135,12 +135,12 @@ TEST(trust_spares_are_bounded_and_fall_with_their_site)
 	for (uint32_t site = 1; site < 15; site++)
 		assert_int_equal(offer(certificate(1, site, 2)), VERDICT_NEW);
 	assert_int_equal(ledger->spares.count, 14);
-	/* Beyond their number a newer certificate still counts; the older one is let go. */
+	/* Beyond their number a newer certificate still counts, and the oldest is let go. */
 	for (uint32_t site = 1; site < 15; site++)
 		assert_int_equal(offer(certificate(2, site, 3)), VERDICT_NEW);
 	assert_int_equal(ledger->spares.count, 16);
-	assert_int_equal(offer(certificate(0, 14, 2)), VERDICT_SPARE);
-	assert_int_equal(offer(certificate(1, 14, 2)), VERDICT_OLDER);
+	assert_int_equal(offer(certificate(1, 14, 2)), VERDICT_KNOWN);
+	assert_int_equal(offer(certificate(0, 14, 2)), VERDICT_OLDER);
 	for (uint32_t site = 1; site < 15; site++)
 		assert_int_equal(offer(founding_revocation(&founding, 0, site)), VERDICT_NEW);
 	assert_int_equal(ledger->spares.count, 0);
