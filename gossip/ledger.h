@@ -67,6 +67,7 @@ struct ledger_options {
 struct member {
 	struct row_id id;
 	bool in_force;    /* its certificate meets no elder's */
+	bool hub;         /* by its certificate */
 	bool limited;     /* admitted by an admin who may certify some prefixes only */
 	bool equivocates; /* signed two records with one sequence number */
 	bool left;
@@ -168,6 +169,12 @@ bool ledger_is_revoked(const struct ledger *ledger, const struct hash *site);
 
 void ledger_certificate(
 	const struct ledger *ledger, const struct member *member, struct certificate *ret);
+
+/* Whether a member in force has something of this prefix. */
+bool ledger_prefix_taken(const struct ledger *ledger, const struct prefix *prefix);
+
+/* The prefix at this place among those in force, by family, address and length; and whose it is. */
+struct prefix ledger_prefix(const struct ledger *ledger, uint32_t place, struct row_id *owner);
 
 /* Whether there is a record; false also where there is none. Expired ones are read, too. */
 bool ledger_record(const struct ledger *ledger, const struct member *member, struct record *ret);

@@ -92,6 +92,14 @@ static struct prefix key_prefix(const struct prefix_claim *claim)
 	return prefix;
 }
 
+struct prefix ledger_prefix(const struct ledger *ledger, uint32_t place, struct row_id *owner)
+{
+	const struct prefix_claim *claim = table_at(&ledger->prefixes, place);
+
+	*owner = claim->owner;
+	return key_prefix(claim);
+}
+
 static bool is_self(const struct row_id *owner, const struct row_id *self)
 {
 	return self && memcmp(owner->bytes, self->bytes, ROW_ID_SIZE) == 0;
@@ -123,6 +131,11 @@ static const struct row_id *overlapping(
 			return &claim->owner;
 	}
 	return NULL;
+}
+
+bool ledger_prefix_taken(const struct ledger *ledger, const struct prefix *prefix)
+{
+	return overlapping(ledger, prefix, NULL) != NULL;
 }
 
 static const char *meeting_prefixes(const struct ledger *ledger, const struct prefixes *prefixes,

@@ -316,6 +316,7 @@ bool trust_is_older(
 void trust_set_seniority(struct member *member, const struct certificate *certificate,
 	const struct delegation *delegation)
 {
+	member->hub = certificate->roles & ROLE_HUB;
 	member->limited = delegation->within.count > 0;
 	member->since = certificate->since > delegation->since ? certificate->since
 							       : delegation->since;

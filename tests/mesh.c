@@ -137,6 +137,17 @@ void mesh_init(struct mesh *mesh, uint32_t count, uint8_t seed, bool acquainted)
 	}
 }
 
+void mesh_empty(struct mesh *mesh, uint32_t site, uint32_t sites_max)
+{
+	struct mesh_site *at = &mesh->sites[site];
+	struct founding founding = mesh->founding;
+
+	founding.options.sites_max = sites_max;
+	founding_ledger_free(at->ledger);
+	at->ledger = founding_ledger(&founding);
+	at->sync.ledger = at->ledger;
+}
+
 void mesh_free(struct mesh *mesh)
 {
 	for (uint32_t i = 0; i < mesh->count; i++) {
@@ -222,6 +233,13 @@ void mesh_run(struct mesh *mesh, usec_t duration)
 		step_due(mesh);
 	}
 	mesh->now = end;
+}
+
+enum verdict mesh_offer(struct mesh *mesh, uint32_t site, const struct bytes *fact)
+{
+	return ledger_offer(
+		mesh->sites[site].ledger, mesh_wall(mesh, site), fact->bytes, fact->size, true)
+		.verdict;
 }
 
 void mesh_publish(struct mesh *mesh, uint32_t site, const struct bytes *fact)

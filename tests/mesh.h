@@ -54,6 +54,9 @@ struct mesh {
 void mesh_init(struct mesh *mesh, uint32_t count, uint8_t seed, bool acquainted);
 void mesh_free(struct mesh *mesh);
 
+/* Before a site is connected: gives it an empty ledger for this many sites. */
+void mesh_empty(struct mesh *mesh, uint32_t site, uint32_t sites_max);
+
 /* Connects a spoke to the hub, or two sites directly; and takes it back. */
 void mesh_connect_hub(struct mesh *mesh, uint32_t site);
 void mesh_connect(struct mesh *mesh, uint32_t a, uint32_t b);
@@ -70,6 +73,9 @@ uint64_t mesh_wall(const struct mesh *mesh, uint32_t site);
 /* A site makes a record, or takes any fact, and spreads it. */
 void mesh_record(struct mesh *mesh, uint32_t site);
 void mesh_publish(struct mesh *mesh, uint32_t site, const struct bytes *fact);
+
+/* Gives a site a fact that it tells nobody of. */
+enum verdict mesh_offer(struct mesh *mesh, uint32_t site, const struct bytes *fact);
 
 /* Whether all sites that are up hold the same. */
 bool mesh_agrees(struct mesh *mesh);

@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backbone.c - what the carrier is told of the backbone: a function of the ledger, the open invites
+ * and our own keys.
+ *
+ * What was told is kept here, and compared with what is wanted whenever one of these has changed;
+ * only the difference is told. What does not fit into one list of actions goes into the next.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "site/site_internal.h"
+
+#define RETIRE_AFTER (10 * USEC_SECOND)
+#define FAST_POLLS (5 * USEC_SECOND) /* while a member changes its key */
+
+static const struct key no_key;
+
+/* Preshared keys. */
+
+const struct key *site_secret_of(const struct site *site, const struct key *peer)
+{
+	const struct site_secret *secret = table_find(&site->secrets, peer->bytes);
+
+	return secret ? &secret->preshared : &no_key;
+}
+
+void site_set_secret(struct site *site, const struct key *peer, const struct key *preshared)
+{
+	struct site_secret *secret = table_find(&site->secrets, peer->bytes);
+
+	if (!secret)
+		secret = table_add(&site->secrets, peer->bytes);
+	if (secret)
+		secret->preshared = *preshared;
+}
+
+/* Peers. */
+
+static uint32_t first_peer(const struct site *site, const struct row_id *member)
+{
+	uint8_t key[ROW_ID_SIZE + KEY_SIZE] = {0};
+
+	memcpy(key, member->bytes, ROW_ID_SIZE);
+	return table_lower_bound(&site->peers, key);
+}
+
+static struct site_peer *peer_at(
+	const struct site *site, uint32_t position, const struct row_id *member)
+{
+	struct site_peer *peer;
+
+	if (position >= site->peers.count)
+		return NULL;
+	peer = table_at(&site->peers, position);
+	return memcmp(&peer->member, member, ROW_ID_SIZE) == 0 ? peer : NULL;
+}
+
+struct site_peer *site_peer_of(const struct site *site, const struct row_id *member)
+{
+	struct site_peer *peer;
+
+	for (uint32_t i = first_peer(site, member); (peer = peer_at(site, i, member)); i++) {
+		if (peer->stage == SITE_PEER_CURRENT)
+			return peer;
+	}
+	return NULL;
+}
+
+static struct site_peer *peer_with_key(const struct site *site, const struct key *key)
+{
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		struct site_peer *peer = table_at(&site->peers, i);
+
+		if (memcmp(peer->key.bytes, key->bytes, KEY_SIZE) == 0)
+			return peer;
+	}
+	return NULL;
+}
+
+/* A peer without an endpoint is not kept alive: that would only spoil its handshake. */
+void site_peer_tell(struct site *site, struct site_actions *out, struct site_peer *peer,
+	const struct invite_endpoint *endpoint)
+{
+	struct site_action *action = site_emit(out, SITE_PEER);
+
+	peer->keepalive = (endpoint || peer->has_endpoint) && !peer->joiner &&
+			  peer->stage == SITE_PEER_CURRENT;
+	action->interface = SITE_BACKBONE;
+	action->peer.key = peer->key;
+	action->peer.preshared = *site_secret_of(site, &peer->key);
+	action->peer.keepalive = peer->keepalive ? SITE_KEEPALIVE_S : 0;
+	if (!endpoint)
+		return;
+	action->peer.set_endpoint = true;
+	memcpy(action->peer.host, endpoint->host, sizeof action->peer.host);
+	action->peer.port = endpoint->port;
+}
+
+static void remove_peer(struct site *site, struct site_actions *out, uint32_t position)
+{
+	const struct site_peer *peer = table_at(&site->peers, position);
+	struct site_action *action = site_emit(out, SITE_PEER_REMOVE);
+
+	action->interface = SITE_BACKBONE;
+	action->allow.key = peer->key;
+	table_remove(&site->peers, position);
+}
+
+/* Where the hub or a member is to be called first. Returns false when nothing is known. */
+static bool first_endpoint(
+	const struct site *site, const struct row_id *member, struct invite_endpoint *ret)
+{
+	const struct site_place *place = table_find(&site->places, member->bytes);
+
+	if (!site_is_hub(site) && site->collective.endpoint_count > 0) {
+		*ret = site->collective
+			       .endpoints[site->endpoint_turn % site->collective.endpoint_count];
+		return true;
+	}
+	if (!place)
+		return false;
+	*ret = (struct invite_endpoint){.port = place->endpoint.port};
+	address_print(&place->endpoint.address, ret->host);
+	return true;
+}
+
+static struct site_peer *add_peer(struct site *site, struct site_actions *out,
+	const struct row_id *member, const struct key *key, enum site_peer_stage stage, bool joiner)
+{
+	uint8_t table_key[ROW_ID_SIZE + KEY_SIZE];
+	struct invite_endpoint endpoint;
+	struct site_peer *peer;
+	bool called;
+
+	memcpy(table_key, member->bytes, ROW_ID_SIZE);
+	memcpy(table_key + ROW_ID_SIZE, key->bytes, KEY_SIZE);
+	peer = table_add(&site->peers, table_key);
+	if (!peer)
+		return NULL;
+	peer->joiner = joiner;
+	peer->stage = stage;
+	peer->presence = SITE_UNKNOWN;
+	peer->heard_at = site->now;
+	called = !joiner && first_endpoint(site, member, &endpoint);
+	peer->has_endpoint = called;
+	site_peer_tell(site, out, peer, called ? &endpoint : NULL);
+	return peer;
+}
+
+/* The preshared key of a member that we have not had a peer for. */
+static void find_secret(struct site *site, const struct member *member, const struct key *key)
+{
+	const struct site_peer *before = site_peer_of(site, &member->id);
+	struct key next;
+
+	if (!key_is_zero(site_secret_of(site, key)))
+		return;
+	if (before) {
+		preshared_next(site_secret_of(site, &before->key), key, &next);
+		site_set_secret(site, key, &next);
+		return;
+	}
+	for (uint32_t i = 0; i < site->invitations.table.count; i++) {
+		const struct invitation *invitation = table_at(&site->invitations.table, i);
+		struct hash site_hash = hash_of(invitation->site.bytes, KEY_SIZE);
+
+		if (invitation->applied && hash_equal(&site_hash, &member->site))
+			site_set_secret(site, key, &invitation->preshared_key);
+	}
+}
+
+/* Wants a member's peer. Returns false when there is no room to tell it now. */
+static bool want_member(struct site *site, struct site_actions *out, const struct member *member)
+{
+	struct site_peer *peer = site_peer_of(site, &member->id);
+	struct certificate certificate;
+	struct site_peer *other;
+
+	if (peer && hash_equal(&peer->certificate, &member->certificate_hash)) {
+		peer->wanted = true;
+		return true;
+	}
+	if (site_room(out) < 3)
+		return false;
+	ledger_certificate(&site->ledger, member, &certificate);
+	for (uint32_t i = first_peer(site, &member->id); (other = peer_at(site, i, &member->id));
+		i++) {
+		if (memcmp(other->key.bytes, certificate.backbone.bytes, KEY_SIZE) != 0)
+			continue;
+		other->certificate = member->certificate_hash;
+		other->wanted = true;
+		/* While it has not been heard under its new key, the old one carries its traffic.
+		 */
+		if (peer)
+			peer->wanted = true;
+		return true;
+	}
+	find_secret(site, member, &certificate.backbone);
+	if (!key_is_zero(site_secret_of(site, &certificate.backbone)))
+		site_save_secret(site, out, &certificate.backbone,
+			site_secret_of(site, &certificate.backbone));
+	other = add_peer(site, out, &member->id, &certificate.backbone,
+		peer ? SITE_PEER_NEXT : SITE_PEER_CURRENT, false);
+	if (!other)
+		return true;
+	other->certificate = member->certificate_hash;
+	other->wanted = true;
+	if (peer) {
+		peer->wanted = true;
+		site->poll_fast_until = site->now + FAST_POLLS;
+		site->poll_at = site->now;
+	}
+	return true;
+}
+
+void site_peer_promote(struct site *site, struct site_peer *peer)
+{
+	struct site_peer *before = site_peer_of(site, &peer->member);
+
+	if (before) {
+		before->stage = SITE_PEER_OLD;
+		before->retire_at = site->now + RETIRE_AFTER;
+	}
+	peer->stage = SITE_PEER_CURRENT;
+	site->dirty = true;
+}
+
+static bool want_joiner(
+	struct site *site, struct site_actions *out, const struct invitation *invitation)
+{
+	struct row_id id = row_id_of(&invitation->id);
+	struct site_peer *peer = site_peer_of(site, &id);
+	struct site_action *action;
+
+	if (invitation->gone)
+		return true;
+	if (peer) {
+		peer->wanted = true;
+		return true;
+	}
+	if (site_room(out) < 3)
+		return false;
+	site_set_secret(site, &invitation->peer, &invitation->preshared_key);
+	peer = add_peer(site, out, &id, &invitation->peer, SITE_PEER_CURRENT, true);
+	if (!peer)
+		return true;
+	peer->wanted = true;
+	action = site_emit(out, SITE_ALLOW);
+	action->interface = SITE_BACKBONE;
+	action->allow.key = invitation->peer;
+	action->allow.prefix = (struct prefix){invite_join_address(invitation->join_number), 32};
+	return true;
+}
+
+/* The hub as a joining site knows it, before there is a certificate of it. */
+static bool want_provisional(struct site *site, struct site_actions *out)
+{
+	const struct site_collective *collective = &site->collective;
+	struct site_peer *peer = site_peer_of(site, &site->hub);
+	const struct key *preshared = &site->invite_keys.preshared_key;
+
+	if (peer && memcmp(peer->key.bytes, collective->hub_key.bytes, KEY_SIZE) == 0) {
+		peer->wanted = true;
+		return true;
+	}
+	if (site_room(out) < 3)
+		return false;
+	if (key_is_zero(site_secret_of(site, &collective->hub_key)) && !key_is_zero(preshared)) {
+		site_set_secret(site, &collective->hub_key, preshared);
+		site_save_secret(site, out, &collective->hub_key, preshared);
+	}
+	peer = add_peer(site, out, &site->hub, &collective->hub_key, SITE_PEER_CURRENT, false);
+	if (peer)
+		peer->wanted = true;
+	return true;
+}
+
+static bool is_wanted_member(const struct site *site, const struct member *member)
+{
+	return member->in_force && !member->left &&
+	       memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0;
+}
+
+static bool want_all(struct site *site, struct site_actions *out)
+{
+	const struct ledger *ledger = &site->ledger;
+	const struct member *hub = ledger_find(ledger, &site->hub);
+
+	if (!site_is_hub(site))
+		return hub ? want_member(site, out, hub) : want_provisional(site, out);
+	for (uint32_t i = 0; i < ledger->members.count; i++) {
+		const struct member *member = table_at(&ledger->members, i);
+
+		if (is_wanted_member(site, member) && !want_member(site, out, member))
+			return false;
+	}
+	for (uint32_t i = 0; i < site->invitations.table.count; i++) {
+		if (!want_joiner(site, out, table_at(&site->invitations.table, i)))
+			return false;
+	}
+	return true;
+}
+
+static bool is_gone(const struct site *site)
+{
+	return site->down || site->state == SITE_OUT || site->state == SITE_BLANK;
+}
+
+/* Returns whether all was told. */
+static bool review_peers(struct site *site, struct site_actions *out)
+{
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		struct site_peer *peer = table_at(&site->peers, i);
+
+		peer->wanted = false;
+	}
+	if (!is_gone(site) && !want_all(site, out))
+		return false; /* whom it did not come to is not unwanted */
+	for (uint32_t i = site->peers.count; i > 0; i--) {
+		const struct site_peer *peer = table_at(&site->peers, i - 1);
+		bool retiring = peer->stage == SITE_PEER_OLD && peer->retire_at > site->now &&
+				!is_gone(site) && ledger_find(&site->ledger, &peer->member);
+
+		if (peer->wanted || retiring)
+			continue;
+		if (site_room(out) == 0)
+			return false;
+		remove_peer(site, out, i - 1);
+	}
+	return true;
+}
+
+/* Prefixes. */
+
+static void prefix_key(const struct prefix *prefix, uint8_t out[static 18])
+{
+	out[0] = prefix->address.family;
+	memcpy(out + 1, prefix->address.bytes, 16);
+	out[17] = prefix->length;
+}
+
+static struct prefix prefix_of(const struct site_prefix *entry)
+{
+	struct prefix prefix = {.address.family = entry->key[0], .length = entry->key[17]};
+
+	memcpy(prefix.address.bytes, entry->key + 1, 16);
+	return prefix;
+}
+
+static void tell_allow(struct site_actions *out, enum site_action_kind kind, const struct key *peer,
+	const struct prefix *prefix)
+{
+	struct site_action *action = site_emit(out, kind);
+
+	action->interface = SITE_BACKBONE;
+	action->allow.key = *peer;
+	action->allow.prefix = *prefix;
+}
+
+static void tell_route(struct site_actions *out, enum site_action_kind kind,
+	const struct prefix *prefix, enum site_route_kind route)
+{
+	struct site_action *action = site_emit(out, kind);
+
+	action->route.prefix = *prefix;
+	action->route.kind = route;
+}
+
+/* Whether this machine is itself in a network that overlaps. */
+static bool is_local(const struct site *site, const struct prefix *prefix)
+{
+	for (uint32_t i = 0; i < site->network_count; i++) {
+		if (prefix_overlaps(&site->networks[i], prefix))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Wants a prefix, with the peer it is allowed to (zero: none) and perhaps a route. Returns false
+ * when there is no room to tell it now.
+ */
+static bool want_prefix(struct site *site, struct site_actions *out, const struct prefix *prefix,
+	const struct key *peer, bool routed)
+{
+	struct site_prefix *entry;
+	uint8_t key[18];
+
+	if (site_room(out) < 4)
+		return false;
+	prefix_key(prefix, key);
+	entry = table_find(&site->prefixes, key);
+	if (!entry)
+		entry = table_add(&site->prefixes, key);
+	if (!entry)
+		return true;
+	entry->wanted = true;
+	if (memcmp(entry->peer.bytes, peer->bytes, KEY_SIZE) != 0) {
+		if (!key_is_zero(peer))
+			tell_allow(out, SITE_ALLOW, peer, prefix);
+		entry->peer = *peer;
+	}
+	if (!routed || entry->routed)
+		return true;
+	if (is_local(site, prefix)) {
+		site_log(out, SITE_LOG_ROUTE_REFUSED, "", 0);
+		entry->routed = true;
+		return true;
+	}
+	/* The guard stands before the route does, so nothing falls between them. */
+	if (!entry->guarded)
+		tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_GUARD);
+	tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_BACKBONE);
+	entry->guarded = true;
+	entry->routed = true;
+	return true;
+}
+
+static bool want_own(struct site *site, struct site_actions *out)
+{
+	const struct member *self = site_member(site);
+	struct certificate certificate;
+	struct site_prefix *entry;
+	uint8_t key[18];
+
+	if (!self || !self->in_force)
+		return true;
+	ledger_certificate(&site->ledger, self, &certificate);
+	for (uint32_t i = 0; i < certificate.subnets.count + certificate.routes.count; i++) {
+		bool subnet = i < certificate.subnets.count;
+		const struct prefix *prefix =
+			subnet ? &certificate.subnets.items[i]
+			       : &certificate.routes.items[i - certificate.subnets.count];
+
+		if (site_room(out) < 3)
+			return false;
+		prefix_key(prefix, key);
+		entry = table_find(&site->prefixes, key);
+		if (!entry)
+			entry = table_add(&site->prefixes, key);
+		if (!entry)
+			return true;
+		entry->wanted = true;
+		if (!entry->own)
+			tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_OWN);
+		entry->own = true;
+		if (subnet && !entry->guarded && !is_local(site, prefix)) {
+			tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_GUARD);
+			entry->guarded = true;
+		}
+	}
+	return true;
+}
+
+/* The peer that carries a member's prefixes from here. */
+static const struct key *carrier_of(const struct site *site, const struct row_id *owner)
+{
+	const struct site_peer *peer = site_peer_of(site, site_is_hub(site) ? owner : &site->hub);
+
+	return peer ? &peer->key : &no_key;
+}
+
+static bool want_prefixes(struct site *site, struct site_actions *out)
+{
+	const struct ledger *ledger = &site->ledger;
+	const struct prefix *supernet = &site->collective.supernet;
+	bool hub = site_is_hub(site);
+
+	if (!want_prefix(site, out, supernet, hub ? &no_key : carrier_of(site, &site->hub), true))
+		return false;
+	/* A newcomer has heard only a part of who belongs. */
+	if (site->state != SITE_MEMBER)
+		return true;
+	for (uint32_t i = 0; i < ledger->prefixes.count; i++) {
+		struct row_id owner;
+		struct prefix prefix = ledger_prefix(ledger, i, &owner);
+		bool inside = prefix_contains(supernet, &prefix);
+		const struct member *member;
+
+		if ((inside && !hub) || memcmp(&owner, &site->id, ROW_ID_SIZE) == 0)
+			continue;
+		member = ledger_find(ledger, &owner);
+		if (!member || member->left)
+			continue;
+		if (!want_prefix(site, out, &prefix, carrier_of(site, &owner), !inside))
+			return false;
+	}
+	return want_own(site, out);
+}
+
+/* Takes a prefix back. The guard stays: what went to it must not leave in clear. */
+static void drop_prefix(struct site *site, struct site_actions *out, uint32_t position)
+{
+	struct site_prefix *entry = table_at(&site->prefixes, position);
+	struct prefix prefix = prefix_of(entry);
+
+	if (!key_is_zero(&entry->peer))
+		tell_allow(out, SITE_DISALLOW, &entry->peer, &prefix);
+	if (entry->routed)
+		tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_BACKBONE);
+	if (entry->own)
+		tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_OWN);
+	entry->peer = no_key;
+	entry->routed = false;
+	entry->own = false;
+	if (entry->guarded && !is_gone(site))
+		return;
+	if (entry->guarded)
+		tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_GUARD);
+	table_remove(&site->prefixes, position);
+}
+
+static bool review_prefixes(struct site *site, struct site_actions *out)
+{
+	for (uint32_t i = 0; i < site->prefixes.count; i++) {
+		struct site_prefix *entry = table_at(&site->prefixes, i);
+
+		entry->wanted = false;
+	}
+	if (!is_gone(site) && !want_prefixes(site, out))
+		return false;
+	for (uint32_t i = site->prefixes.count; i > 0; i--) {
+		const struct site_prefix *entry = table_at(&site->prefixes, i - 1);
+		bool bare = key_is_zero(&entry->peer) && !entry->routed && !entry->own;
+
+		if (entry->wanted || (bare && !is_gone(site)))
+			continue;
+		if (site_room(out) < 4)
+			return false;
+		drop_prefix(site, out, i - 1);
+	}
+	return true;
+}
+
+/* The device and its address. */
+
+static void wanted_device(const struct site *site, struct key *device, struct address *address)
+{
+	*device = no_key;
+	*address = (struct address){.family = ADDRESS_NONE};
+	if (is_gone(site))
+		return;
+	if (site->state == SITE_JOINING && site->joiner.state == JOINER_ASKING) {
+		*device = site->invite_keys.private_key;
+		*address = invite_join_address(site->invite.join_number);
+		return;
+	}
+	*device = site->rotation.state == ROTATION_SWITCHED ? site->pending[SITE_BACKBONE].secret
+							    : site->pairs[SITE_BACKBONE].secret;
+	*address = site->collective.address;
+}
+
+static void tell_address(struct site_actions *out, const struct address *address, bool remove)
+{
+	struct site_action *action = site_emit(out, SITE_ADDRESS);
+
+	action->interface = SITE_BACKBONE;
+	action->address.address = *address;
+	action->address.remove = remove;
+}
+
+static bool review_device(struct site *site, struct site_actions *out)
+{
+	struct key device;
+	struct address address;
+	struct site_action *action;
+
+	if (site_room(out) < 3)
+		return false;
+	wanted_device(site, &device, &address);
+	if (memcmp(device.bytes, site->device.bytes, KEY_SIZE) != 0 && !key_is_zero(&device)) {
+		action = site_emit(out, SITE_DEVICE);
+		action->interface = SITE_BACKBONE;
+		action->device = device;
+		site->device = device;
+	}
+	if (!address_equal(&address, &site->address)) {
+		if (site->address.family != ADDRESS_NONE)
+			tell_address(out, &site->address, true);
+		if (address.family != ADDRESS_NONE)
+			tell_address(out, &address, false);
+		site->address = address;
+	}
+	key_wipe(&device);
+	return true;
+}
+
+void site_backbone_device(struct site *site, struct site_actions *out)
+{
+	(void)review_device(site, out);
+}
+
+/* Taken away last, when nothing stands on it any more. */
+static bool remove_device(struct site *site, struct site_actions *out)
+{
+	struct site_action *action;
+
+	if (!is_gone(site) || key_is_zero(&site->device))
+		return true;
+	if (site_room(out) == 0)
+		return false;
+	action = site_emit(out, SITE_DEVICE);
+	action->interface = SITE_BACKBONE;
+	key_wipe(&site->device);
+	return true;
+}
+
+void site_backbone_clear(struct site *site)
+{
+	while (site->peers.count > 0)
+		table_remove(&site->peers, site->peers.count - 1);
+	while (site->prefixes.count > 0)
+		table_remove(&site->prefixes, site->prefixes.count - 1);
+	key_wipe(&site->device);
+	site->address = (struct address){.family = ADDRESS_NONE};
+	site->dirty = true;
+}
+
+void site_backbone_step(struct site *site, struct site_actions *out)
+{
+	if (!site->dirty && (!site->has_collective || site->generation == site->ledger.generation))
+		return;
+	if (site->has_collective)
+		site->generation = site->ledger.generation;
+	site->dirty = true;
+	if (review_device(site, out) && review_peers(site, out) && review_prefixes(site, out) &&
+		remove_device(site, out))
+		site->dirty = false;
+}
+
+/* Statistics. */
+
+static void save_place(struct site *site, struct site_actions *out, const struct site_peer *peer)
+{
+	struct site_place *place = table_find(&site->places, peer->member.bytes);
+	struct site_row row = {.table = SITE_TABLE_ENDPOINT, .key_size = ROW_ID_SIZE};
+	struct wire_writer writer;
+
+	if (place && endpoint_equal(&place->endpoint, &peer->endpoint))
+		return;
+	if (!place)
+		place = table_add(&site->places, peer->member.bytes);
+	if (!place || site_room(out) < 2)
+		return;
+	place->endpoint = peer->endpoint;
+	memcpy(row.key, peer->member.bytes, ROW_ID_SIZE);
+	row.version = site_wall(site);
+	wire_writer_init(&writer, row.bytes, sizeof row.bytes);
+	field_write_address(&writer, &peer->endpoint.address);
+	wire_write_uint(&writer, peer->endpoint.port);
+	row.size = (uint16_t)wire_writer_end(&writer);
+	site_save(site, out, &row);
+}
+
+static void note_heard(struct site *site, struct site_actions *out, struct site_peer *peer)
+{
+	peer->heard_at = site->now;
+	if (peer->joiner)
+		return;
+	if (peer->stage == SITE_PEER_NEXT)
+		site_peer_promote(site, peer);
+	if (peer->stage == SITE_PEER_OLD)
+		return;
+	if (peer->has_endpoint)
+		save_place(site, out, peer);
+	site_presence_datagram(site, &peer->member);
+}
+
+void site_backbone_statistics(
+	struct site *site, const struct site_event *event, struct site_actions *out)
+{
+	for (uint32_t i = 0; i < event->statistics.count; i++) {
+		const struct site_statistics *seen = &event->statistics.peers[i];
+		struct site_peer *peer = peer_with_key(site, &seen->peer);
+
+		if (!peer)
+			continue;
+		peer->has_endpoint = seen->has_endpoint;
+		peer->endpoint = seen->endpoint;
+		if (seen->rx_bytes > peer->rx_bytes)
+			note_heard(site, out, peer);
+		/* A peer that was made anew counts from zero. */
+		peer->rx_bytes = seen->rx_bytes;
+		if (peer->has_endpoint && !peer->keepalive && !peer->joiner &&
+			peer->stage == SITE_PEER_CURRENT && site_room(out) > 8)
+			site_peer_tell(site, out, peer, NULL);
+	}
+}

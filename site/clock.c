@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock.c - which time it is, when the machine may be wrong about it.
+ *
+ * A machine without a battery wakes up in the past. The hub's clock is heard over the tunnel; when
+ * ours is off by more than five minutes we go by the hub's. Never by less than what is certain: the
+ * time that this program was built, that we saved, and that an admin signed.
+ */
+#include "site/site_internal.h"
+
+uint64_t site_wall(const struct site *site)
+{
+	int64_t wall = (int64_t)site->machine_wall;
+
+	if (site->clock_is_off)
+		wall += site->hub_offset;
+	return wall > (int64_t)site->clock_floor ? (uint64_t)wall : site->clock_floor;
+}
+
+/* A hub goes by its own clock; everybody else waits until a hub was heard. */
+bool site_clock_trusted(const struct site *site)
+{
+	return site->hub_role || site->has_offset;
+}
+
+void site_clock_heard(struct site *site, struct site_actions *out, int64_t offset_ms)
+{
+	int64_t off = offset_ms < 0 ? -offset_ms : offset_ms;
+	bool is_off = off > SITE_CLOCK_OFF_MS;
+
+	if (site->hub_role)
+		return;
+	site->hub_offset = offset_ms;
+	site->has_offset = true;
+	if (is_off != site->clock_is_off)
+		site_log(out, is_off ? SITE_LOG_CLOCK_OFF : SITE_LOG_CLOCK_WELL, "",
+			offset_ms / 1000);
+	site->clock_is_off = is_off;
+}
+
+void site_clock_step(struct site *site, struct site_actions *out)
+{
+	uint64_t wall = site_wall(site);
+
+	if (site->now < site->clock_save_at || !site_clock_trusted(site) || site_room(out) < 2)
+		return;
+	site->clock_save_at = site->now + SITE_CLOCK_SAVED_EVERY;
+	if (wall <= site->clock_floor)
+		return;
+	site->clock_floor = wall;
+	site_save_floor(site, out, "clock", wall);
+}

@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * command.c - what the owner asks for. Every command gets a last reply, DONE or FAILED, with a note
+ * that says what to do.
+ */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "site/site_internal.h"
+
+#define INVITE_LIFETIME_MS (UINT64_C(24) * 3600 * 1000)
+#define WATCH_FOR (10 * USEC_SECOND)
+#define LEAVE_FOR (5 * USEC_SECOND)
+#define JOIN_NUMBERS 254
+
+static void fail(const struct site_command *command, struct site_actions *out, const char *note)
+{
+	site_reply(out, command->request, SITE_REPLY_FAILED, note);
+}
+
+static void done(const struct site_command *command, struct site_actions *out)
+{
+	site_reply(out, command->request, SITE_REPLY_DONE, "");
+}
+
+static struct key draw_key(struct site *site)
+{
+	struct key key;
+
+	prng_bytes(&site->prng, key.bytes, KEY_SIZE);
+	return key;
+}
+
+/* Keys that this site makes for itself; they are saved before anything is said under them. */
+static void make_keys(struct site *site, struct site_actions *out)
+{
+	static const enum site_key_slot slots[SITE_INTERFACES] = {
+		SITE_KEY_BACKBONE, SITE_KEY_LINKS};
+	struct key seed = draw_key(site);
+
+	if (!site->has_identity) {
+		site_take_identity(site, &seed);
+		site_save_key(out, SITE_KEY_IDENTITY, &seed);
+	}
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		if (site->pairs[i].present)
+			continue;
+		seed = draw_key(site);
+		site->pairs[i] = site_pair_of(&seed);
+		site_save_key(out, slots[i], &seed);
+	}
+	key_wipe(&seed);
+}
+
+/* The first subnet of a length that nobody has and no invite reserves. */
+static bool free_subnet(const struct site *site, uint8_t length, struct prefix *ret)
+{
+	const struct prefix *supernet = &site->collective.supernet;
+	uint32_t step = length <= 32 ? UINT32_C(1) << (32 - length) : 1;
+	uint32_t base = (uint32_t)supernet->address.bytes[0] << 24 |
+			(uint32_t)supernet->address.bytes[1] << 16 |
+			(uint32_t)supernet->address.bytes[2] << 8 | supernet->address.bytes[3];
+	uint32_t count = UINT32_C(1) << (length - supernet->length);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct prefix wanted = {address_ipv4(base + i * step), length};
+		bool taken = ledger_prefix_taken(&site->ledger, &wanted);
+
+		for (uint32_t k = 0; k < site->invitations.table.count && !taken; k++) {
+			const struct invitation *other = table_at(&site->invitations.table, k);
+
+			taken = (other->state == INVITATION_OPEN ||
+					other->state == INVITATION_ISSUED) &&
+				prefix_overlaps(&other->reserved, &wanted);
+		}
+		if (taken)
+			continue;
+		*ret = wanted;
+		return true;
+	}
+	return false;
+}
+
+static struct delegation first_delegation(const struct site *site, const char *name)
+{
+	struct delegation delegation = {
+		.admin = secret_public(&site->admin),
+		.version = 1,
+		.grants = GRANT_ADMIT | GRANT_REVOKE | GRANT_BACKBONE | GRANT_ROUTES,
+		.issued_at = site_wall(site),
+		.since = site_wall(site),
+	};
+
+	memcpy(delegation.name, name, sizeof delegation.name);
+	return delegation;
+}
+
+static struct certificate own_certificate(
+	const struct site *site, const struct site_command *command)
+{
+	struct key admin = secret_public(&site->admin);
+	struct certificate certificate = {
+		.site = site->site_key,
+		.version = 1,
+		.backbone = site->pairs[SITE_BACKBONE].public_key,
+		.links = site->pairs[SITE_LINKS].public_key,
+		.address = site->collective.address,
+		.subnets = {1, {command->subnet}},
+		.routes = command->routes,
+		.roles = ROLE_HUB | ROLE_REFLECTOR,
+		.since = site_wall(site),
+		.issued_at = site_wall(site),
+		.issuer = hash_of(admin.bytes, KEY_SIZE),
+	};
+
+	memcpy(certificate.name, command->name, sizeof certificate.name);
+	return certificate;
+}
+
+/* A fact that we have just made ourselves: it counts, or we are wrong. */
+static void take_own(struct site *site, struct site_actions *out, const uint8_t *fact, int size)
+{
+	struct ledger_outcome outcome;
+
+	assert(size > 0);
+	outcome = ledger_offer(&site->ledger, site_wall(site), fact, (size_t)size, true);
+	assert(outcome.verdict == VERDICT_NEW || outcome.verdict == VERDICT_KNOWN);
+	site_publish(site, out, fact, (size_t)size, &outcome);
+}
+
+static void found(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct site_collective collective = {
+		.supernet = command->supernet,
+		.address = command->subnet.address,
+		.endpoint_count = command->endpoint_count,
+	};
+	struct delegation delegation;
+	struct certificate certificate;
+	uint8_t fact[FACT_SIZE_MAX];
+	struct key seed;
+
+	if (site->state != SITE_BLANK) {
+		fail(command, out, "this site belongs to a collective already");
+		return;
+	}
+	if (!prefix_contains(&command->supernet, &command->subnet) ||
+		command->subnet.length >= 32) {
+		fail(command, out, "the site's subnet has to be a part of the supernet");
+		return;
+	}
+	make_keys(site, out);
+	seed = draw_key(site);
+	secret_from_seed(&site->root, &seed);
+	site->has_root = true;
+	site_save_key(out, SITE_KEY_ROOT, &seed);
+	seed = draw_key(site);
+	secret_from_seed(&site->admin, &seed);
+	site->has_admin = true;
+	site_save_key(out, SITE_KEY_ADMIN, &seed);
+	key_wipe(&seed);
+
+	collective.root = secret_public(&site->root);
+	collective.address.bytes[3]++;
+	collective.hub_address = collective.address;
+	collective.hub_key = site->pairs[SITE_BACKBONE].public_key;
+	memcpy(collective.endpoints, command->endpoints, sizeof collective.endpoints);
+	site_take_collective(site, &collective);
+	site_save_collective(site, out);
+	delegation = first_delegation(site, command->name);
+	take_own(site, out, fact,
+		delegation_seal(&delegation, fact, &site->root, &site->ledger.collective,
+			site->options.crypto));
+	certificate = own_certificate(site, command);
+	take_own(site, out, fact,
+		certificate_seal(&certificate, fact, &site->admin, &site->ledger.collective,
+			site->options.crypto));
+	site->state = SITE_MEMBER;
+	site->dirty = true;
+	author_changed(&site->author, site->now);
+	site_log(out, SITE_LOG_FOUNDED, command->name, 0);
+	done(command, out);
+}
+
+static uint8_t free_join_number(const struct site *site)
+{
+	for (unsigned number = 1; number <= JOIN_NUMBERS; number++) {
+		bool taken = false;
+
+		for (uint32_t i = 0; i < site->invitations.table.count && !taken; i++) {
+			const struct invitation *other = table_at(&site->invitations.table, i);
+
+			taken = other->join_number == number;
+		}
+		if (!taken)
+			return (uint8_t)number;
+	}
+	return 0;
+}
+
+static void reply_invite(struct site *site, const struct site_command *command,
+	const struct invitation *invitation, const struct key *secret, struct site_actions *out)
+{
+	struct certificate own;
+	struct invite invite = {
+		.root = site->collective.root,
+		.supernet = site->collective.supernet,
+		.hub_address = site->collective.address,
+		.hub_key = site->pairs[SITE_BACKBONE].public_key,
+		.endpoint_count = site->collective.endpoint_count,
+		.join_number = invitation->join_number,
+		.reserved = invitation->reserved,
+		.expires = invitation->expires / 1000,
+		.approval = invitation->approval,
+		.secret = *secret,
+	};
+	struct site_action *action;
+
+	ledger_certificate(&site->ledger, site_member(site), &own);
+	invite.hub_length = own.subnets.items[0].length;
+	memcpy(invite.endpoints, site->collective.endpoints, sizeof invite.endpoints);
+	done(command, out);
+	action = &out->items[out->count - 1];
+	action->reply.prefix = invitation->reserved;
+	memcpy(action->reply.name, invitation->name, sizeof action->reply.name);
+	if (invite_write(&invite, action->reply.text) < 0) {
+		action->reply.status = SITE_REPLY_FAILED;
+		(void)snprintf(action->reply.note, sizeof action->reply.note,
+			"the invite cannot be written: check the endpoints");
+	}
+	sodium_memzero(&invite.secret, sizeof invite.secret);
+}
+
+static void invite(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct invitation invitation = {
+		.approval = command->approval,
+		.join_number = free_join_number(site),
+		.reserved = command->subnet,
+		.routes = command->routes,
+		.tags = command->tags,
+		.expires = site_wall(site) +
+			   (command->lifetime_ms ? command->lifetime_ms : INVITE_LIFETIME_MS),
+	};
+	struct key secret = draw_key(site);
+	struct invite_keys keys;
+	struct certificate own;
+	struct invitation *added;
+	const char *why;
+
+	if (!site->hub_role || !site_may_issue(site)) {
+		fail(command, out, "invites are made where a hub with an admin's key runs");
+		return;
+	}
+	if (site->collective.endpoint_count == 0) {
+		fail(command, out, "friends cannot find this hub: run 'collective endpoint add'");
+		return;
+	}
+	ledger_certificate(&site->ledger, site_member(site), &own);
+	if (invitation.reserved.address.family == ADDRESS_NONE &&
+		!free_subnet(site, own.subnets.items[0].length, &invitation.reserved)) {
+		fail(command, out, "there is no free subnet left");
+		return;
+	}
+	invite_derive(&secret, &keys);
+	invitation.id = keys.id;
+	invitation.peer = keys.public_key;
+	invitation.preshared_key = keys.preshared_key;
+	memcpy(invitation.name, command->name, sizeof invitation.name);
+	memcpy(invitation.sponsor, own.name, sizeof invitation.sponsor);
+	added = invitations_add(&site->invitations, &site->ledger, &invitation, &why);
+	if (!added) {
+		fail(command, out, why);
+	} else {
+		site_save_invitations(site, out);
+		site->dirty = true;
+		reply_invite(site, command, added, &secret, out);
+	}
+	key_wipe(&secret);
+	sodium_memzero(&keys, sizeof keys);
+}
+
+static void uninvite(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct invitation *invitation = invitations_find_name(&site->invitations, command->name);
+
+	if (!invitation) {
+		fail(command, out, "there is no invite for this name");
+		return;
+	}
+	if (invitation_withdraw(invitation, site_wall(site)) < 0) {
+		fail(command, out, "this invite is not open any more");
+		return;
+	}
+	site_save_invitations(site, out);
+	done(command, out);
+}
+
+static void approve(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct invitation *invitation = invitations_find_name(&site->invitations, command->name);
+	const struct member *member = site->has_collective
+					      ? ledger_find_name(&site->ledger, command->name)
+					      : NULL;
+
+	if (invitation && invitation_approve(invitation) == 0) {
+		site_save_invitations(site, out);
+		done(command, out);
+		return;
+	}
+	if (member && site_approve_petition(site, member, out)) {
+		done(command, out);
+		return;
+	}
+	fail(command, out, "nothing of this name waits for approval here");
+}
+
+static void join(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct site_row row = {.table = SITE_TABLE_SETTING, .key_size = 4};
+	enum invite_fault fault;
+	struct invite read;
+
+	fault = invite_read(&read, command->text);
+	if (fault != INVITE_GOOD) {
+		fail(command, out, invite_fault_text(fault));
+		return;
+	}
+	if (site->state == SITE_JOINING &&
+		memcmp(&read.secret, &site->invite.secret, sizeof read.secret) == 0) {
+		site->join_request = command->request; /* the same again: go on */
+		return;
+	}
+	if (site->state == SITE_MEMBER || site->state == SITE_OUT) {
+		fail(command, out, "this site belongs to a collective already");
+		return;
+	}
+	if (strlen(command->text) >= sizeof row.bytes ||
+		strlen(command->text) >= INVITE_TEXT_SIZE) {
+		fail(command, out, "the invite is too long");
+		return;
+	}
+	make_keys(site, out);
+	memcpy(row.key, "join", 4);
+	row.size = (uint16_t)strlen(command->text);
+	memcpy(row.bytes, command->text, row.size);
+	site_save(site, out, &row);
+	site_begin_join(site, &read, command->text);
+	site->join_request = command->request;
+	if (invite_expired(&read, site_wall(site)))
+		site_reply(out, command->request, SITE_REPLY_PROGRESS,
+			"by this machine's clock the invite has expired; asking the hub");
+}
+
+static void expel(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	const struct member *member = site->has_collective
+					      ? ledger_find_name(&site->ledger, command->name)
+					      : NULL;
+	struct key admin = secret_public(&site->admin);
+	struct revocation revocation = {
+		.reason = REVOCATION_EXPELLED, .issued_at = site_wall(site)};
+	uint8_t fact[FACT_SIZE_MAX];
+
+	if (!member) {
+		fail(command, out, "no member has this name");
+		return;
+	}
+	if (!site_may_issue(site)) {
+		fail(command, out, "this site holds no admin's key");
+		return;
+	}
+	if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0) {
+		fail(command, out, "this is the site itself: 'collective leave' takes it out");
+		return;
+	}
+	revocation.subject = member->site;
+	revocation.issuer = hash_of(admin.bytes, KEY_SIZE);
+	site->watched = member->id;
+	site->watch_request = command->request;
+	site->watch_until = site->now + WATCH_FOR;
+	take_own(site, out, fact,
+		revocation_seal(&revocation, fact, &site->admin, &site->ledger.collective,
+			site->options.crypto));
+}
+
+static void leave(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	if (site->state != SITE_MEMBER) {
+		fail(command, out, "this site belongs to no collective");
+		return;
+	}
+	site->leaving = true;
+	site->leave_request = command->request;
+	site->leave_until = site->now + LEAVE_FOR;
+	author_changed(&site->author, site->now);
+	site->author.due = site->now;
+}
+
+static void rotate(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct key seed;
+
+	if (site->state != SITE_MEMBER || site->hub_role) {
+		fail(command, out,
+			site->hub_role ? "a hub's key is not changed by this version"
+				       : "this site belongs to no collective");
+		return;
+	}
+	if (site->rotation.state == ROTATION_IDLE) {
+		seed = draw_key(site);
+		site->pending[SITE_BACKBONE] = site_pair_of(&seed);
+		site_save_key(out, SITE_KEY_BACKBONE_PENDING, &seed);
+		key_wipe(&seed);
+		rotation_begin(&site->rotation, site->now);
+	}
+	site->rotate_request = command->request;
+}
+
+static void change_routes(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	if (site->state != SITE_MEMBER) {
+		fail(command, out, "this site belongs to no collective");
+		return;
+	}
+	site->routes = command->routes;
+	site->routes_wanted = true;
+	site->routes_request = command->request;
+	site->routes_ask_at = site->now;
+}
+
+static void change_endpoints(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	if (!site->has_collective) {
+		fail(command, out, "this site belongs to no collective");
+		return;
+	}
+	site->collective.endpoint_count = command->endpoint_count;
+	memcpy(site->collective.endpoints, command->endpoints, sizeof command->endpoints);
+	site_save_collective(site, out);
+	author_changed(&site->author, site->now);
+	done(command, out);
+}
+
+static void delegate(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct delegation delegation;
+	uint8_t fact[FACT_SIZE_MAX];
+
+	if (!site->has_root || !site->has_collective) {
+		fail(command, out, "the root key is not on this site");
+		return;
+	}
+	delegation = first_delegation(site, command->name);
+	delegation.admin = command->key;
+	take_own(site, out, fact,
+		delegation_seal(&delegation, fact, &site->root, &site->ledger.collective,
+			site->options.crypto));
+	done(command, out);
+}
+
+/* The hashes of all that stands by this admin, as far as one part has room. */
+static bool list_kept(struct site *site, const struct hash *admin, struct removal *removal)
+{
+	for (uint32_t i = 0; i < site->ledger.members.count; i++) {
+		const struct member *member = table_at(&site->ledger.members, i);
+
+		if (!hash_equal(&member->issuer, admin))
+			continue;
+		if (removal->count == REMOVAL_KEPT_MAX)
+			return false;
+		removal->kept[removal->count++] = member->certificate_hash;
+	}
+	for (uint32_t i = 1; i < removal->count; i++) {
+		struct hash moved = removal->kept[i];
+		uint32_t at = i;
+
+		for (; at > 0 && hash_compare(&removal->kept[at - 1], &moved) > 0; at--)
+			removal->kept[at] = removal->kept[at - 1];
+		removal->kept[at] = moved;
+	}
+	return true;
+}
+
+static const struct admin *admin_named(
+	const struct site *site, const char *name, struct delegation *delegation)
+{
+	for (uint32_t i = 0; i < site->ledger.admins.count; i++) {
+		const struct admin *admin = table_at(&site->ledger.admins, i);
+
+		if (ledger_delegation(&site->ledger, &admin->key, delegation) &&
+			strcmp(delegation->name, name) == 0)
+			return admin;
+	}
+	return NULL;
+}
+
+static void remove_admin(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct removal removal = {.parts = 1, .issued_at = site_wall(site)};
+	struct delegation delegation;
+	const struct admin *admin;
+	uint8_t fact[FACT_SIZE_MAX];
+
+	if (!site->has_root || !site->has_collective) {
+		fail(command, out, "the root key is not on this site");
+		return;
+	}
+	admin = admin_named(site, command->name, &delegation);
+	if (!admin) {
+		fail(command, out, "no admin has this name");
+		return;
+	}
+	removal.subject = admin->key;
+	if (!list_kept(site, &admin->key, &removal)) {
+		fail(command, out, "this admin has signed more than one removal can list");
+		return;
+	}
+	take_own(site, out, fact,
+		removal_seal(&removal, fact, &site->root, &site->ledger.collective,
+			site->options.crypto));
+	done(command, out);
+}
+
+static void take_down(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	site->down = true;
+	site->dirty = true;
+	done(command, out);
+}
+
+void site_command(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	static void (*const commands[SITE_COMMANDS])(
+		struct site *, const struct site_command *, struct site_actions *) = {
+		[SITE_COMMAND_FOUND] = found,
+		[SITE_COMMAND_ENDPOINTS] = change_endpoints,
+		[SITE_COMMAND_INVITE] = invite,
+		[SITE_COMMAND_UNINVITE] = uninvite,
+		[SITE_COMMAND_APPROVE] = approve,
+		[SITE_COMMAND_JOIN] = join,
+		[SITE_COMMAND_EXPEL] = expel,
+		[SITE_COMMAND_LEAVE] = leave,
+		[SITE_COMMAND_ROTATE] = rotate,
+		[SITE_COMMAND_ROUTES] = change_routes,
+		[SITE_COMMAND_DELEGATE] = delegate,
+		[SITE_COMMAND_REMOVE_ADMIN] = remove_admin,
+		[SITE_COMMAND_DOWN] = take_down,
+	};
+
+	assert(command->kind < SITE_COMMANDS);
+	commands[command->kind](site, command, out);
+}
+
+/* How many have heard of an expulsion: said when all have, or after a while. */
+void site_command_step(struct site *site, struct site_actions *out)
+{
+	struct sync_confirmation confirmation;
+	struct site_action *action;
+
+	if (site->watch_request == 0 || site_room(out) < 2)
+		return;
+	if (!sync_confirmed(&site->sync, site->now, &site->watched, &confirmation))
+		confirmation = (struct sync_confirmation){0};
+	if (confirmation.confirmed < confirmation.of && site->now < site->watch_until)
+		return;
+	site_reply(out, site->watch_request, SITE_REPLY_DONE, "");
+	action = &out->items[out->count - 1];
+	action->reply.count = confirmation.confirmed;
+	action->reply.of = confirmation.of;
+	action->reply.age_ms = confirmation.age / USEC_MSEC;
+	site->watch_request = 0;
+}
+
+usec_t site_command_wakeup(const struct site *site)
+{
+	return site->watch_request != 0 ? site->watch_until : USEC_NEVER;
+}

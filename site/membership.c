@@ -1,0 +1,736 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * membership.c - coming in, letting in, changing keys, and what a site says of itself.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "gossip/envelope.h"
+#include "site/site_internal.h"
+
+#define JOIN_REQUESTS_PER_SECOND 5
+#define JOIN_REQUESTS_BURST 20
+#define ROUTES_ASK_EVERY (10 * USEC_SECOND)
+#define AGAIN (10 * USEC_SECOND)
+
+struct member *site_member(const struct site *site)
+{
+	return site->has_collective ? ledger_find(&site->ledger, &site->id) : NULL;
+}
+
+bool site_may_issue(const struct site *site)
+{
+	struct key admin = secret_public(&site->admin);
+	struct hash hash = hash_of(admin.bytes, KEY_SIZE);
+	struct delegation delegation;
+
+	return site->has_admin && site->has_collective &&
+	       ledger_delegation(&site->ledger, &hash, &delegation);
+}
+
+void site_publish(struct site *site, struct site_actions *out, const void *fact, size_t size,
+	const struct ledger_outcome *outcome)
+{
+	site_save_fact(site, out, fact, size, false);
+	sync_publish(&site->sync, site->now, outcome);
+}
+
+/* What follows from the ledger for ourselves. */
+
+static const struct member *elect_hub(const struct site *site)
+{
+	const struct member *best = ledger_find(&site->ledger, &site->hub);
+
+	if (best && best->hub && best->in_force && !best->left)
+		return best;
+	best = NULL;
+	for (uint32_t i = 0; i < site->ledger.members.count; i++) {
+		const struct member *member = table_at(&site->ledger.members, i);
+
+		if (member->hub && member->in_force && !member->left &&
+			(!best || member->since < best->since))
+			best = member;
+	}
+	return best;
+}
+
+static void follow_hub(struct site *site, struct site_actions *out)
+{
+	const struct member *hub = elect_hub(site);
+	struct certificate certificate;
+
+	if (!hub)
+		return;
+	if (memcmp(&hub->id, &site->hub, ROW_ID_SIZE) != 0) {
+		/* The hub so far was known by its key alone. */
+		sync_disconnect(&site->sync, &site->hub);
+		site->hub = hub->id;
+		site->dirty = true;
+	}
+	ledger_certificate(&site->ledger, hub, &certificate);
+	if (memcmp(certificate.backbone.bytes, site->collective.hub_key.bytes, KEY_SIZE) == 0 &&
+		address_equal(&certificate.address, &site->collective.hub_address))
+		return;
+	/* To begin with after the next start. */
+	site->collective.hub_key = certificate.backbone;
+	site->collective.hub_address = certificate.address;
+	if (site_room(out) > 4)
+		site_save_collective(site, out);
+}
+
+static void go_out(struct site *site, struct site_actions *out)
+{
+	struct site_row row = {.table = SITE_TABLE_SETTING, .key_size = 4, .size = 1};
+
+	memcpy(row.key, "left", 4);
+	site_save(site, out, &row);
+	site->state = SITE_OUT;
+	site->dirty = true;
+	for (uint32_t i = site->sync.neighbours.count; i > 0; i--) {
+		const struct neighbour *n = table_at(&site->sync.neighbours, i - 1);
+		struct row_id id = n->id;
+
+		sync_disconnect(&site->sync, &id);
+	}
+}
+
+void site_review_self(struct site *site, struct site_actions *out)
+{
+	const struct member *self = site_member(site);
+	bool hub = self && self->hub && self->in_force;
+
+	if (!site->has_collective || site->generation == site->ledger.generation)
+		return;
+	if (site->state == SITE_MEMBER && ledger_is_revoked(&site->ledger, &site->site_hash)) {
+		site_log(out, SITE_LOG_EXPELLED, "", 0);
+		go_out(site, out);
+		return;
+	}
+	if (hub != site->hub_role)
+		author_changed(&site->author, site->now);
+	site->hub_role = hub;
+	site->sync.options.hub = hub;
+	if (!hub)
+		follow_hub(site, out);
+	else
+		site->hub = site->id;
+}
+
+/* News from others. */
+
+static void log_member(struct site *site, struct site_actions *out, enum site_log_code code,
+	const struct member *m)
+{
+	struct certificate certificate;
+
+	ledger_certificate(&site->ledger, m, &certificate);
+	site_log(out, code, certificate.name, m->version);
+}
+
+void site_learned(struct site *site, const struct ledger_outcome *outcome, struct site_actions *out)
+{
+	const struct member *member = ledger_find(&site->ledger, &outcome->row.id);
+	uint32_t handle = ledger_taken(&site->ledger, outcome);
+	bool self = memcmp(&outcome->row.id, &site->id, ROW_ID_SIZE) == 0;
+	const uint8_t *bytes;
+	size_t size;
+
+	if (handle == ARENA_NONE)
+		return; /* replaced within one message */
+	bytes = ledger_bytes(&site->ledger, handle, &size);
+	site_save_fact(site, out, bytes, size, false);
+	if (outcome->kind == FACT_RECORD && self)
+		author_heard(&site->author, site->now, outcome->row.sequence);
+	if (outcome->kind == FACT_RECORD && member &&
+		(member->left || !site_peer_of(site, &member->id)))
+		site->dirty = true;
+	if (outcome->kind == FACT_CERTIFICATE && member && outcome->verdict == VERDICT_NEW &&
+		member->version == 1 && !self && site->state == SITE_MEMBER)
+		log_member(site, out, SITE_LOG_MEMBER_NEW, member);
+	if (outcome->kind == FACT_REVOCATION)
+		site_log(out, SITE_LOG_MEMBER_GONE, "", 0);
+}
+
+/* Joining. */
+
+void site_begin_join(struct site *site, const struct invite *invite, const char *word)
+{
+	struct site_collective collective = {
+		.root = invite->root,
+		.supernet = invite->supernet,
+		.hub_address = invite->hub_address,
+		.hub_key = invite->hub_key,
+		.address = invite->reserved.address,
+		.endpoint_count = invite->endpoint_count,
+	};
+	struct join_request request = {
+		.site = site->site_key,
+		.backbone = site->pairs[SITE_BACKBONE].public_key,
+		.links = site->pairs[SITE_LINKS].public_key,
+	};
+
+	if (invite->reserved.length < 32)
+		collective.address.bytes[3]++;
+	memcpy(collective.endpoints, invite->endpoints, sizeof collective.endpoints);
+	memcpy(site->join_word, word, strlen(word) + 1);
+	site->invite = *invite;
+	invite_derive(&invite->secret, &site->invite_keys);
+	site_take_collective(site, &collective);
+	request.invite = site->invite_keys.id;
+	site->state = SITE_JOINING;
+	joiner_init(&site->joiner, site->now, &request);
+	site->dirty = true;
+}
+
+static void send_join_request(struct site *site, struct site_actions *out)
+{
+	struct address from = invite_join_address(site->invite.join_number);
+	uint8_t bytes[JOIN_MESSAGE_MAX];
+	size_t size;
+
+	site->joiner.request.clock = site_wall(site);
+	size = join_request_write(&site->joiner.request, &site->identity, &site->ledger.collective,
+		site->options.crypto, bytes);
+	site_send(out, &from, &site->collective.hub_address, SITE_JOIN_PORT, bytes, size);
+}
+
+static void become_member(struct site *site, struct site_actions *out)
+{
+	struct site_row row = {.table = SITE_TABLE_SETTING, .key_size = 4, .remove = true};
+	struct certificate certificate;
+
+	joiner_settled(&site->joiner);
+	site->state = SITE_MEMBER;
+	site->dirty = true;
+	memcpy(row.key, "join", 4);
+	site_save_collective(site, out);
+	site_save(site, out, &row);
+	ledger_certificate(&site->ledger, site_member(site), &certificate);
+	site_log(out, SITE_LOG_JOINED, certificate.name, 0);
+	if (site->join_request != 0) {
+		site_reply(out, site->join_request, SITE_REPLY_DONE, "");
+		memcpy(out->items[out->count - 1].reply.name, certificate.name,
+			sizeof certificate.name);
+		out->items[out->count - 1].reply.prefix = certificate.subnets.items[0];
+	}
+	author_changed(&site->author, site->now);
+	sodium_memzero(&site->invite.secret, sizeof site->invite.secret);
+}
+
+static void step_joiner(struct site *site, struct site_actions *out)
+{
+	enum joiner_state before = site->joiner.state;
+	const struct neighbour *hub = sync_neighbour(&site->sync, &site->hub);
+	struct joiner_action action;
+
+	if (site->state != SITE_JOINING || site_room(out) < 8)
+		return;
+	if (before == JOINER_SETTLING && hub && hub->agreed && site_member(site)) {
+		become_member(site, out);
+		return;
+	}
+	action = joiner_step(&site->joiner, site->now);
+	if (site->joiner.state != before)
+		site->dirty = true;
+	/* Only once the device is what the request is to be sent from. */
+	if (action.send && !site->dirty)
+		send_join_request(site, out);
+	else if (action.send)
+		site->joiner.next = site->now;
+}
+
+static void receive_join_reply(
+	struct site *site, const struct site_event *event, struct site_actions *out)
+{
+	enum joiner_state before = site->joiner.state;
+	struct join_reply reply;
+
+	if (site->state != SITE_JOINING ||
+		!address_equal(&event->datagram.from.address, &site->collective.hub_address) ||
+		join_reply_read(&reply, &site->ledger.collective, event->datagram.bytes,
+			event->datagram.size) < 0) {
+		site->counters[SITE_COUNT_JOIN_BAD]++;
+		return;
+	}
+	joiner_receive(&site->joiner, site->now, site->machine_wall, &reply);
+	if (hash_equal(&reply.invite, &site->joiner.request.invite))
+		site_clock_heard(site, out, site->joiner.clock_offset);
+	if (site->joiner.state == before)
+		return;
+	site->dirty = true;
+	if (site->join_request != 0)
+		site_reply(out, site->join_request,
+			site->joiner.state == JOINER_REFUSED ? SITE_REPLY_FAILED
+							     : SITE_REPLY_PROGRESS,
+			joiner_text(&site->joiner));
+}
+
+/* Letting in. */
+
+static void answer_join(struct site *site, const struct invitation *invitation,
+	const struct join_request *request, struct site_actions *out)
+{
+	const struct invitation_issuer issuer = {
+		.admin = site_may_issue(site) ? &site->admin : NULL, .admin_name = ""};
+	struct address from = site->collective.address;
+	struct address to = invite_join_address(invitation->join_number);
+	struct invitation_outcome outcome;
+	uint8_t bytes[JOIN_MESSAGE_MAX];
+	size_t size;
+
+	invitations_request(
+		&site->invitations, &site->ledger, site_wall(site), request, &issuer, &outcome);
+	if (outcome.issued) {
+		site_save_secret(site, out, &request->backbone, &invitation->preshared_key);
+		site_set_secret(site, &request->backbone, &invitation->preshared_key);
+		site_publish(site, out, outcome.fact, outcome.fact_size, &outcome.ledger);
+	}
+	if (outcome.alert)
+		site_log(out, SITE_LOG_STRANGER, invitation->name, invitation->strangers);
+	site_save_invitations(site, out);
+	/* What could not be kept must not be promised. */
+	if (site->save_failed)
+		return;
+	size = join_reply_write(&outcome.reply, &site->ledger.collective, bytes);
+	site_send(out, &from, &to, SITE_JOIN_PORT, bytes, size);
+}
+
+static bool spend_join(struct site *site)
+{
+	struct budget *budget = &site->join_budget;
+	usec_t gone = usec_min(site->now - budget->at, 10 * USEC_SECOND);
+
+	budget->left += gone * JOIN_REQUESTS_PER_SECOND;
+	if (budget->left > JOIN_REQUESTS_BURST * USEC_SECOND)
+		budget->left = JOIN_REQUESTS_BURST * USEC_SECOND;
+	budget->at = site->now;
+	if (budget->left < USEC_SECOND)
+		return false;
+	budget->left -= USEC_SECOND;
+	return true;
+}
+
+/* The invitation whose temporary peer alone can have sent this. */
+static struct invitation *invitation_at(const struct site *site, const struct address *from)
+{
+	for (uint32_t i = 0; i < site->invitations.table.count; i++) {
+		struct invitation *invitation = table_at(&site->invitations.table, i);
+		struct address at = invite_join_address(invitation->join_number);
+
+		if (address_equal(&at, from))
+			return invitation;
+	}
+	return NULL;
+}
+
+void site_join_datagram(struct site *site, const struct site_event *event, struct site_actions *out)
+{
+	struct invitation *invitation;
+	struct join_request request;
+
+	if (!site->hub_role) {
+		receive_join_reply(site, event, out);
+		return;
+	}
+	invitation = invitation_at(site, &event->datagram.from.address);
+	if (!invitation) {
+		site->counters[SITE_COUNT_STRANGER]++;
+		return;
+	}
+	if (!spend_join(site)) {
+		site->counters[SITE_COUNT_JOIN_OVER]++;
+		return;
+	}
+	if (join_request_read(&request, &site->ledger.collective, site->options.crypto,
+		    event->datagram.bytes, event->datagram.size) < 0 ||
+		!hash_equal(&request.invite, &invitation->id)) {
+		site->counters[SITE_COUNT_JOIN_BAD]++;
+		return;
+	}
+	answer_join(site, invitation, &request, out);
+}
+
+/* Petitions. */
+
+static void keep_petition(struct site *site, const struct petition *petition)
+{
+	struct site_petition *place = NULL;
+
+	for (uint32_t i = 0; i < SITE_PETITIONS_MAX; i++) {
+		struct site_petition *kept = &site->petitions[i];
+
+		if (kept->used && key_equal(&kept->petition.site, &petition->site)) {
+			kept->petition = *petition;
+			return;
+		}
+		if (!kept->used && !place)
+			place = kept;
+	}
+	if (!place) {
+		site->counters[SITE_COUNT_PETITION_FULL]++;
+		return;
+	}
+	*place = (struct site_petition){true, *petition};
+}
+
+static enum petition_result answer_petition(
+	struct site *site, const struct petition *petition, bool approved, struct site_actions *out)
+{
+	const struct petition_terms terms = {.admin = &site->admin, .routes_approved = approved};
+	struct ledger_outcome outcome;
+	uint8_t fact[FACT_SIZE_MAX];
+	enum petition_result result = petition_answer(
+		&site->ledger, site_wall(site), petition, &terms, fact, &outcome);
+	size_t size;
+
+	if (result != PETITION_GRANTED)
+		return result;
+	(void)ledger_bytes(&site->ledger, ledger_taken(&site->ledger, &outcome), &size);
+	site_publish(site, out, fact, size, &outcome);
+	return result;
+}
+
+void site_petition_datagram(
+	struct site *site, const struct site_event *event, struct site_actions *out)
+{
+	const struct member *from = ledger_find_address(
+		&site->ledger, &event->datagram.from.address);
+	struct petition petition;
+	struct hash hash;
+
+	if (!site_may_issue(site) ||
+		petition_read(&petition, &site->ledger.collective, site->options.crypto,
+			event->datagram.bytes, event->datagram.size) < 0) {
+		site->counters[SITE_COUNT_PETITION_BAD]++;
+		return;
+	}
+	hash = hash_of(petition.site.bytes, KEY_SIZE);
+	if (!from || !hash_equal(&from->site, &hash)) {
+		site->counters[SITE_COUNT_PETITION_BAD]++;
+		return;
+	}
+	if (answer_petition(site, &petition, false, out) == PETITION_APPROVAL) {
+		keep_petition(site, &petition);
+		log_member(site, out, SITE_LOG_PETITION, from);
+	}
+}
+
+bool site_approve_petition(struct site *site, const struct member *member, struct site_actions *out)
+{
+	for (uint32_t i = 0; i < SITE_PETITIONS_MAX; i++) {
+		struct site_petition *kept = &site->petitions[i];
+		struct hash hash = hash_of(kept->petition.site.bytes, KEY_SIZE);
+
+		if (!kept->used || !hash_equal(&hash, &member->site))
+			continue;
+		kept->used = false;
+		return answer_petition(site, &kept->petition, true, out) == PETITION_GRANTED;
+	}
+	return false;
+}
+
+/* Whom to ask: sites that say an admin's agent runs there, each in its turn, the hub first. */
+static const struct member *issuer_to_ask(const struct site *site, uint32_t turn)
+{
+	const struct member *hub = ledger_find(&site->ledger, &site->hub);
+	const struct member *found[8];
+	uint32_t count = 0;
+
+	if (hub && memcmp(&hub->id, &site->id, ROW_ID_SIZE) != 0)
+		found[count++] = hub;
+	for (uint32_t i = 0; i < site->ledger.members.count && count < 8; i++) {
+		const struct member *member = table_at(&site->ledger.members, i);
+		struct record record;
+
+		if (member != hub && member->in_force &&
+			memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0 &&
+			ledger_record(&site->ledger, member, &record) && record.roles & ROLE_ISSUER)
+			found[count++] = member;
+	}
+	return count > 0 ? found[turn % count] : NULL;
+}
+
+/* Asks for a certificate with the keys that we want and these routes. */
+static void ask(
+	struct site *site, uint32_t turn, const struct prefixes *routes, struct site_actions *out)
+{
+	const struct member *self = site_member(site);
+	const struct member *issuer = issuer_to_ask(site, turn);
+	struct certificate certificate;
+	struct certificate theirs;
+	struct petition petition;
+	uint8_t bytes[PETITION_SIZE_MAX];
+	size_t size;
+
+	if (!self)
+		return;
+	ledger_certificate(&site->ledger, self, &certificate);
+	petition = (struct petition){
+		.site = site->site_key,
+		.version = certificate.version,
+		.backbone = site->pending[SITE_BACKBONE].present
+				    ? site->pending[SITE_BACKBONE].public_key
+				    : certificate.backbone,
+		.links = certificate.links,
+		.routes = routes ? *routes : certificate.routes,
+		.clock = site_wall(site),
+	};
+	if (site_may_issue(site)) {
+		(void)answer_petition(site, &petition, true, out);
+		return;
+	}
+	if (!issuer)
+		return;
+	ledger_certificate(&site->ledger, issuer, &theirs);
+	size = petition_write(
+		&petition, &site->identity, &site->ledger.collective, site->options.crypto, bytes);
+	site_send(out, &site->collective.address, &theirs.address, SITE_PORT, bytes, size);
+}
+
+/* Rotation of the backbone key, seen from a spoke. */
+
+static void switch_secret(struct site *site, struct site_actions *out, bool forward)
+{
+	struct site_peer *peer = site_peer_of(site, &site->hub);
+	struct site_secret *secret;
+
+	if (!peer)
+		return;
+	secret = table_find(&site->secrets, peer->key.bytes);
+	if (!secret)
+		return;
+	if (forward) {
+		secret->before = secret->preshared;
+		preshared_next(&secret->before, &site->pending[SITE_BACKBONE].public_key,
+			&secret->preshared);
+	} else {
+		secret->preshared = secret->before;
+		key_wipe(&secret->before);
+	}
+	site_peer_tell(site, out, peer, NULL);
+}
+
+static void promote_key(struct site *site, struct site_actions *out)
+{
+	struct site_peer *peer = site_peer_of(site, &site->hub);
+	struct site_secret *secret = peer ? table_find(&site->secrets, peer->key.bytes) : NULL;
+
+	if (secret) {
+		key_wipe(&secret->before);
+		site_save_secret(site, out, &peer->key, &secret->preshared);
+	}
+	site_emit(out, SITE_PROMOTE_KEY)->key.slot = SITE_KEY_BACKBONE_PENDING;
+	site->pairs[SITE_BACKBONE] = site->pending[SITE_BACKBONE];
+	site->pending[SITE_BACKBONE].present = false;
+	key_wipe(&site->pending[SITE_BACKBONE].secret);
+	site_log(out, SITE_LOG_KEY_CHANGED, "", 0);
+	if (site->rotate_request != 0)
+		site_reply(out, site->rotate_request, SITE_REPLY_DONE, "");
+	site->rotate_request = 0;
+}
+
+static void step_rotation(struct site *site, struct site_actions *out)
+{
+	const struct member *self = site_member(site);
+	const struct site_peer *hub = site_peer_of(site, &site->hub);
+	struct rotation_action action;
+	struct certificate certificate;
+	bool certified;
+
+	if (site->rotation.state == ROTATION_IDLE || !self || site->state != SITE_MEMBER ||
+		site_room(out) < 8)
+		return;
+	ledger_certificate(&site->ledger, self, &certificate);
+	certified = key_equal(&certificate.backbone, &site->pending[SITE_BACKBONE].public_key);
+	action = rotation_step(
+		&site->rotation, site->now, certified, hub && hub->heard_at > site->switched_at);
+	if (action.ask)
+		ask(site, site->rotation.asked, NULL, out);
+	if (action.use_new || action.use_old) {
+		site->dirty = true;
+		site_backbone_device(site, out);
+		switch_secret(site, out, action.use_new);
+		site->switched_at = site->now;
+		site->poll_at = site->now;
+	}
+	if (action.promote) {
+		promote_key(site, out);
+		site->dirty = true;
+	}
+}
+
+static bool has_routes(const struct site *site, const struct prefixes *routes)
+{
+	const struct member *self = site_member(site);
+	struct certificate certificate;
+
+	if (!self)
+		return false;
+	ledger_certificate(&site->ledger, self, &certificate);
+	if (certificate.routes.count != routes->count)
+		return false;
+	for (uint32_t i = 0; i < routes->count; i++) {
+		if (!prefix_equal(&certificate.routes.items[i], &routes->items[i]))
+			return false;
+	}
+	return true;
+}
+
+static void step_routes(struct site *site, struct site_actions *out)
+{
+	if (!site->routes_wanted || site->state != SITE_MEMBER || site_room(out) < 8)
+		return;
+	if (has_routes(site, &site->routes)) {
+		site->routes_wanted = false;
+		site_reply(out, site->routes_request, SITE_REPLY_DONE, "");
+		return;
+	}
+	if (site->now < site->routes_ask_at)
+		return;
+	site->routes_ask_at = site->now + ROUTES_ASK_EVERY;
+	ask(site, site->routes_turn++, &site->routes, out);
+}
+
+/* What the site says of itself. */
+
+static void fill_record(const struct site *site, struct record *record)
+{
+	*record = (struct record){
+		.site = site->site_key,
+		.sequence = site->record_sequence,
+		.issued_at = site_wall(site),
+		.lifetime = site->leaving ? RECORD_LEFT_LIFETIME_S : RECORD_LIFETIME_S,
+		.flags = site->leaving ? RECORD_LEFT : 0,
+		.protocol = MESSAGE_PROTOCOL,
+		.roles = (site->hub_role ? ROLE_HUB : 0u) |
+			 (site_may_issue(site) ? ROLE_ISSUER : 0u),
+	};
+	memcpy(record->program, site->options.program, strlen(site->options.program) + 1);
+	if (!site->hub_role)
+		return;
+	for (uint32_t i = 0; i < site->collective.endpoint_count; i++) {
+		const struct invite_endpoint *named = &site->collective.endpoints[i];
+		struct endpoint endpoint = {.port = named->port};
+
+		if (address_parse(named->host, strlen(named->host), &endpoint.address) == 0)
+			record->endpoints[record->endpoint_count++] = endpoint;
+	}
+}
+
+static void publish_record(struct site *site, struct site_actions *out)
+{
+	struct ledger_outcome outcome;
+	struct record record;
+	uint8_t fact[FACT_SIZE_MAX];
+	int size;
+
+	fill_record(site, &record);
+	size = record_seal(
+		&record, fact, &site->identity, &site->ledger.collective, site->options.crypto);
+	assert(size > 0);
+	outcome = ledger_offer(&site->ledger, site_wall(site), fact, (size_t)size, true);
+	if (outcome.verdict == VERDICT_NEW)
+		site_publish(site, out, fact, (size_t)size, &outcome);
+	else
+		site->author.due = usec_min(site->author.due, site->now + AGAIN);
+}
+
+static void step_author(struct site *site, struct site_actions *out)
+{
+	bool save;
+
+	if (site->state != SITE_MEMBER || site->record_waits || site->save_failed ||
+		author_wakeup(&site->author) > site->now || !site_clock_trusted(site) ||
+		!site_member(site) || site_room(out) < 4)
+		return;
+	site->record_sequence = author_take(&site->author, site->now, site_wall(site), &save);
+	/* The number is durable before it is spoken. */
+	if (save) {
+		site_save_floor(site, out, "sequence", site->author.reserved);
+		site->record_waits = true;
+		return;
+	}
+	publish_record(site, out);
+}
+
+void site_record_saved(struct site *site, struct site_actions *out)
+{
+	if (!site->record_waits)
+		return;
+	site->record_waits = false;
+	publish_record(site, out);
+}
+
+/* Leaving: the farewell has a while to come to others before the tunnel goes. */
+static void step_leave(struct site *site, struct site_actions *out)
+{
+	struct sync_confirmation confirmation;
+	bool told;
+
+	if (!site->leaving || site->state != SITE_MEMBER || site_room(out) < 8)
+		return;
+	told = sync_confirmed(&site->sync, site->now, &site->id, &confirmation) &&
+	       confirmation.confirmed > 0;
+	if (!told && site->now < site->leave_until)
+		return;
+	if (site->leave_request != 0)
+		site_reply(out, site->leave_request, SITE_REPLY_DONE,
+			told ? "" : "nobody confirmed it: the hub may still show this site");
+	go_out(site, out);
+}
+
+static void step_invitations(struct site *site, struct site_actions *out)
+{
+	uint64_t wall = site_wall(site);
+
+	if (!site->hub_role || invitations_wakeup(&site->invitations) > wall || site_room(out) < 16)
+		return;
+	invitations_step(&site->invitations, wall);
+	site_save_invitations(site, out);
+	site->dirty = true;
+}
+
+void site_membership_step(struct site *site, struct site_actions *out)
+{
+	if (!site->has_collective)
+		return;
+	step_joiner(site, out);
+	step_invitations(site, out);
+	step_rotation(site, out);
+	step_routes(site, out);
+	step_author(site, out);
+	step_leave(site, out);
+}
+
+/* In monotonic time, when a wall time comes. */
+static usec_t at_wall(const struct site *site, uint64_t wall)
+{
+	uint64_t now = site_wall(site);
+
+	if (wall == UINT64_MAX)
+		return USEC_NEVER;
+	return wall <= now ? site->now : site->now + (usec_t)(wall - now) * USEC_MSEC;
+}
+
+usec_t site_membership_wakeup(const struct site *site)
+{
+	usec_t at = USEC_NEVER;
+
+	if (!site->has_collective || site->state == SITE_OUT || site->state == SITE_BLANK)
+		return USEC_NEVER;
+	if (site->state == SITE_JOINING)
+		at = usec_min(at, joiner_wakeup(&site->joiner));
+	if (site->hub_role)
+		at = usec_min(at, at_wall(site, invitations_wakeup(&site->invitations)));
+	at = usec_min(at, rotation_wakeup(&site->rotation));
+	if (site->routes_wanted)
+		at = usec_min(at, site->routes_ask_at);
+	if (site->state == SITE_MEMBER && !site->record_waits && !site->save_failed &&
+		site_clock_trusted(site))
+		at = usec_min(at, author_wakeup(&site->author));
+	if (site->leaving)
+		at = usec_min(at, site->leave_until);
+	return at;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * site_internal.h - what the files of the brain share.
+ */
+#pragma once
+
+#include "gossip/author.h"
+#include "gossip/invitation.h"
+#include "gossip/joiner.h"
+#include "gossip/petition.h"
+#include "gossip/sync.h"
+#include "site/site.h"
+
+#define SITE_SPARE_PEERS 72 /* beside one for each member: joiners, and keys that change */
+#define SITE_PETITIONS_MAX 16
+#define SITE_ROOM_FOR_SYNC (SYNC_LEARNED_MAX * 2 + SYNC_MESSAGES_MAX)
+#define SITE_CLOCK_OFF_MS (5 * 60 * 1000)
+#define SITE_CLOCK_SAVED_EVERY USEC_HOUR
+
+/* A WireGuard key pair. */
+struct site_pair {
+	bool present;
+	struct key secret;
+	struct key public_key;
+};
+
+/* What an invite, or the founding, told of the collective and of this site's place in it. */
+struct site_collective {
+	struct key root;
+	struct prefix supernet;
+	struct address hub_address;
+	struct key hub_key;
+	struct address address; /* our own, in the overlay */
+	uint32_t endpoint_count;
+	struct invite_endpoint endpoints[INVITE_ENDPOINTS_MAX];
+};
+
+enum site_peer_stage {
+	SITE_PEER_CURRENT,
+	SITE_PEER_NEXT, /* its prefixes come over once it was heard */
+	SITE_PEER_OLD,  /* goes at retire_at */
+};
+
+/* A peer of the backbone as the carrier was told of it. The first two members are its key. */
+struct site_peer {
+	struct row_id member; /* of a joiner: the first bytes of the invite's id */
+	struct key key;
+	struct hash certificate; /* that it follows from; of a joiner: the invite's id */
+	bool joiner;
+	bool wanted;
+	bool has_endpoint;
+	bool keepalive;
+	enum site_presence presence;
+	enum site_peer_stage stage;
+	uint64_t rx_bytes;
+	usec_t heard_at;
+	usec_t retire_at; /* of an old one */
+	struct endpoint endpoint;
+};
+
+/* Where a member was last heard. */
+struct site_place {
+	struct row_id member;
+	struct endpoint endpoint;
+};
+
+/* A prefix as the carrier was told of it. */
+struct site_prefix {
+	uint8_t key[18]; /* family, address, length: the ledger's order */
+	struct key peer; /* that it is allowed to; zero: to none */
+	bool wanted;
+	bool routed;
+	bool guarded;
+	bool own;
+};
+
+/* The preshared key that stands between us and a peer. */
+struct site_secret {
+	struct key peer; /* its public key */
+	struct key preshared;
+	struct key before; /* of a key that is being changed, to go back to */
+};
+
+/* A member that asks for other routes than it has. */
+struct site_petition {
+	bool used;
+	struct petition petition;
+};
+
+struct site {
+	struct site_options options;
+	struct prng prng;
+	enum site_state state;
+	usec_t now;
+	uint64_t machine_wall;
+
+	struct secret identity;
+	bool has_identity;
+	struct key site_key;
+	struct hash site_hash;
+	struct row_id id;
+	struct site_pair pairs[SITE_INTERFACES];
+	struct site_pair pending[SITE_INTERFACES];
+	bool hub_role; /* our certificate says that we are a hub */
+	bool has_admin;
+	bool has_root;
+	struct secret admin;
+	struct secret root;
+
+	bool has_collective;
+	struct site_collective collective;
+	struct ledger ledger;
+	void *ledger_memory;
+	struct sync sync;
+	void *sync_memory;
+
+	/* Time. */
+	int64_t hub_offset; /* ms, the hub's clock minus ours */
+	bool has_offset;
+	bool clock_is_off;
+	uint64_t clock_floor; /* ms */
+	usec_t clock_save_at;
+
+	/* What it says of itself. */
+	struct author author;
+	bool record_waits; /* its number is being saved */
+	uint64_t record_sequence;
+	bool leaving;
+	uint32_t leave_request;
+	usec_t leave_until;
+
+	/* Membership. */
+	struct joiner joiner;
+	struct invite invite;
+	struct invite_keys invite_keys;
+	uint32_t join_request;
+	char join_word[INVITE_TEXT_SIZE];
+	struct invitations invitations;
+	struct budget join_budget;
+	struct rotation rotation;
+	uint32_t rotate_request;
+	usec_t switched_at;
+	bool routes_wanted;
+	struct prefixes routes;
+	usec_t routes_ask_at;
+	uint32_t routes_turn;
+	uint32_t routes_request;
+	struct site_petition petitions[SITE_PETITIONS_MAX];
+	struct row_id watched; /* an expulsion whose confirmations are told */
+	uint32_t watch_request;
+	usec_t watch_until;
+
+	/* The backbone as it was told. */
+	struct table peers;
+	struct table prefixes;
+	struct table secrets;
+	struct table places;
+	uint64_t generation; /* of the ledger, that the backbone follows */
+	bool dirty;          /* there is more to be told than one list had room for */
+	bool down;           /* taken off the machine */
+	bool device_told;
+	struct key device; /* the private key that the backbone was told */
+	struct address address;
+	uint32_t network_count;
+	struct prefix networks[SITE_NETWORKS_MAX];
+
+	/* Presence. */
+	struct row_id hub; /* our neighbour there; provisional until its certificate is known */
+	usec_t presence_at;
+	usec_t poll_at;
+	usec_t poll_fast_until;
+	usec_t endpoint_at; /* when the next endpoint of the hub is tried */
+	uint32_t endpoint_turn;
+
+	/* Saving. */
+	bool save_failed;
+	usec_t save_again_at;
+	uint32_t save_cursor; /* in the walk over all facts after a failure */
+	bool saving;          /* the list has saves in it */
+
+	uint64_t counters[8];
+};
+
+enum site_count {
+	SITE_COUNT_STRANGER,  /* datagrams from addresses of no member */
+	SITE_COUNT_MISPLACED, /* to a port that is not ours, or of a type that does not belong */
+	SITE_COUNT_JOIN_OVER, /* join requests over the budget */
+	SITE_COUNT_JOIN_BAD,
+	SITE_COUNT_PETITION_BAD,
+	SITE_COUNT_RESTORE_BAD,
+	SITE_COUNT_SAVE_FAILED,
+	SITE_COUNT_PETITION_FULL,
+};
+
+/* emit.c: actions. */
+
+/* Room that is left in the list. */
+uint32_t site_room(const struct site_actions *out);
+
+/* The next action, zero but for its kind; there is room. */
+struct site_action *site_emit(struct site_actions *out, enum site_action_kind kind);
+void site_log(struct site_actions *out, enum site_log_code code, const char *name, int64_t number);
+void site_reply(struct site_actions *out, uint32_t request, enum site_reply_status status,
+	const char *note);
+void site_save(struct site *site, struct site_actions *out, const struct site_row *row);
+void site_save_fact(
+	struct site *site, struct site_actions *out, const void *bytes, size_t size, bool remove);
+void site_save_key(struct site_actions *out, enum site_key_slot slot, const struct key *key);
+void site_save_collective(struct site *site, struct site_actions *out);
+void site_save_secret(
+	struct site *site, struct site_actions *out, const struct key *peer, const struct key *key);
+void site_save_invitations(struct site *site, struct site_actions *out);
+void site_save_floor(
+	struct site *site, struct site_actions *out, const char *name, uint64_t number);
+void site_send(struct site_actions *out, const struct address *from, const struct address *to,
+	uint16_t port, const void *bytes, size_t size);
+
+/* restore.c */
+void site_take_collective(struct site *site, const struct site_collective *collective);
+struct site_pair site_pair_of(const struct key *secret);
+void site_take_identity(struct site *site, const struct key *seed);
+void site_saved(struct site *site, int result, struct site_actions *out);
+void site_save_again(struct site *site, struct site_actions *out);
+
+/* clock.c */
+void site_clock_heard(struct site *site, struct site_actions *out, int64_t offset_ms);
+void site_clock_step(struct site *site, struct site_actions *out);
+bool site_clock_trusted(const struct site *site);
+
+/* backbone.c: what the carrier is told of peers, prefixes and routes. */
+void site_backbone_step(struct site *site, struct site_actions *out);
+void site_backbone_statistics(
+	struct site *site, const struct site_event *event, struct site_actions *out);
+/* The peer that a member's traffic goes to; NULL: none. */
+struct site_peer *site_peer_of(const struct site *site, const struct row_id *member);
+const struct key *site_secret_of(const struct site *site, const struct key *peer);
+void site_set_secret(struct site *site, const struct key *peer, const struct key *preshared);
+void site_peer_tell(struct site *site, struct site_actions *out, struct site_peer *peer,
+	const struct invite_endpoint *endpoint);
+void site_backbone_clear(struct site *site);
+
+/* Tells the device and its address alone, where they have changed. */
+void site_backbone_device(struct site *site, struct site_actions *out);
+void site_peer_promote(struct site *site, struct site_peer *peer);
+
+/* presence.c: who is heard, and whom gossip is spoken with. */
+void site_presence_step(struct site *site, struct site_actions *out);
+void site_presence_datagram(struct site *site, const struct row_id *member);
+void site_presence_reset(struct site *site);
+usec_t site_presence_wakeup(const struct site *site);
+
+/* membership.c */
+void site_membership_step(struct site *site, struct site_actions *out);
+usec_t site_membership_wakeup(const struct site *site);
+void site_begin_join(struct site *site, const struct invite *invite, const char *word);
+void site_join_datagram(
+	struct site *site, const struct site_event *event, struct site_actions *out);
+void site_petition_datagram(
+	struct site *site, const struct site_event *event, struct site_actions *out);
+void site_learned(
+	struct site *site, const struct ledger_outcome *outcome, struct site_actions *out);
+/* A fact of our own making: saved, and spread. */
+void site_publish(struct site *site, struct site_actions *out, const void *fact, size_t size,
+	const struct ledger_outcome *outcome);
+
+/* Says yes to other routes of a member. Returns false where it asked for none, or in vain. */
+bool site_approve_petition(
+	struct site *site, const struct member *member, struct site_actions *out);
+
+/* The number of our record is durable. */
+void site_record_saved(struct site *site, struct site_actions *out);
+
+/* Our own member entry; NULL: there is none. */
+struct member *site_member(const struct site *site);
+
+/* Looks again who we are, after the ledger has changed. */
+void site_review_self(struct site *site, struct site_actions *out);
+bool site_may_issue(const struct site *site);
+
+/* command.c */
+void site_command(struct site *site, const struct site_command *command, struct site_actions *out);
+void site_command_step(struct site *site, struct site_actions *out);
+usec_t site_command_wakeup(const struct site *site);
