@@ -617,6 +617,17 @@ void site_backbone_clear(struct site *site)
 	site->dirty = true;
 }
 
+static bool tell_settled(struct site *site, struct site_actions *out)
+{
+	if (site->settled)
+		return true;
+	if (site_room(out) == 0)
+		return false;
+	(void)site_emit(out, SITE_SETTLED);
+	site->settled = true;
+	return true;
+}
+
 void site_backbone_step(struct site *site, struct site_actions *out)
 {
 	if (!site->dirty && (!site->has_collective || site->generation == site->ledger.generation))
@@ -625,7 +636,7 @@ void site_backbone_step(struct site *site, struct site_actions *out)
 		site->generation = site->ledger.generation;
 	site->dirty = true;
 	if (review_device(site, out) && review_peers(site, out) && review_prefixes(site, out) &&
-		remove_device(site, out))
+		remove_device(site, out) && tell_settled(site, out))
 		site->dirty = false;
 }
 

@@ -52,58 +52,13 @@ void site_save(struct site *site, struct site_actions *out, const struct site_ro
 	site->saving = true;
 }
 
-static void add_key(struct site_row *row, const void *bytes, size_t size)
-{
-	assert(row->key_size + size <= SITE_ROW_KEY_MAX);
-	memcpy(row->key + row->key_size, bytes, size);
-	row->key_size = (uint8_t)(row->key_size + size);
-}
-
-/* Facts are kept under what they are about, and by whom where there may be several. */
-static void fact_key(struct site_row *row, const struct fact *fact)
-{
-	struct hash hash = hash_of(fact->bytes, fact->size);
-	struct certificate certificate;
-	struct delegation delegation;
-	struct revocation revocation;
-	struct key site;
-
-	switch (fact->kind) {
-	case FACT_DELEGATION:
-		assert(delegation_read(&delegation, fact) == 0);
-		add_key(row, delegation.admin.bytes, KEY_SIZE);
-		return;
-	case FACT_CERTIFICATE:
-		assert(certificate_read(&certificate, fact) == 0);
-		add_key(row, certificate.site.bytes, KEY_SIZE);
-		add_key(row, certificate.issuer.bytes, HASH_SIZE);
-		return;
-	case FACT_REVOCATION:
-		assert(revocation_read(&revocation, fact) == 0);
-		add_key(row, revocation.subject.bytes, HASH_SIZE);
-		add_key(row, revocation.issuer.bytes, HASH_SIZE);
-		return;
-	case FACT_RECORD:
-		assert(record_peek(fact->bytes, fact->size, &site));
-		add_key(row, site.bytes, KEY_SIZE);
-		return;
-	case FACT_REMOVAL:
-		break;
-	}
-	add_key(row, hash.bytes, HASH_SIZE);
-}
-
 void site_save_fact(
 	struct site *site, struct site_actions *out, const void *bytes, size_t size, bool remove)
 {
-	struct site_row row = {
-		.table = SITE_TABLE_FACT, .size = (uint16_t)size, .remove = remove, .version = 1};
-	struct fact fact;
+	struct site_row row;
 
-	assert(fact_open(&fact, bytes, size) == 0);
-	row.kind = (uint8_t)fact.kind;
-	fact_key(&row, &fact);
-	memcpy(row.bytes, bytes, size);
+	site_row_fact(&row, bytes, size);
+	row.remove = remove;
 	site_save(site, out, &row);
 }
 
@@ -117,45 +72,20 @@ void site_save_key(struct site_actions *out, enum site_key_slot slot, const stru
 
 void site_save_collective(struct site *site, struct site_actions *out)
 {
-	const struct site_collective *collective = &site->collective;
-	struct site_row row = {.table = SITE_TABLE_SETTING};
-	struct site_row supernet = {.table = SITE_TABLE_SETTING};
-	char text[PREFIX_TEXT_SIZE];
-	struct wire_writer writer;
-	int size;
+	struct site_row row;
 
-	add_key(&row, "collective", strlen("collective"));
-	wire_writer_init(&writer, row.bytes, sizeof row.bytes);
-	wire_write_array(&writer, 5 + 2 * collective->endpoint_count);
-	field_write_key(&writer, &collective->root);
-	field_write_prefix(&writer, &collective->supernet);
-	field_write_address(&writer, &collective->hub_address);
-	field_write_key(&writer, &collective->hub_key);
-	field_write_address(&writer, &collective->address);
-	for (uint32_t i = 0; i < collective->endpoint_count; i++) {
-		wire_write_str(&writer, collective->endpoints[i].host);
-		wire_write_uint(&writer, collective->endpoints[i].port);
-	}
-	size = wire_writer_end(&writer);
-	assert(size > 0);
-	row.size = (uint16_t)size;
+	site_row_collective(&row, &site->collective);
 	site_save(site, out, &row);
-	/* For a glance by the command line, as text. */
-	add_key(&supernet, "supernet", strlen("supernet"));
-	prefix_print(&collective->supernet, text);
-	supernet.size = (uint16_t)strlen(text);
-	memcpy(supernet.bytes, text, supernet.size);
-	site_save(site, out, &supernet);
+	site_row_supernet(&row, &site->collective.supernet);
+	site_save(site, out, &row);
 }
 
 void site_save_secret(
 	struct site *site, struct site_actions *out, const struct key *peer, const struct key *key)
 {
-	struct site_row row = {
-		.table = SITE_TABLE_PRESHARED, .size = KEY_SIZE, .remove = key_is_zero(key)};
+	struct site_row row;
 
-	add_key(&row, peer->bytes, KEY_SIZE);
-	memcpy(row.bytes, key->bytes, KEY_SIZE);
+	site_row_secret(&row, peer, key);
 	site_save(site, out, &row);
 }
 
@@ -167,7 +97,8 @@ void site_save_invitations(struct site *site, struct site_actions *out)
 
 		if (!invitation->changed)
 			continue;
-		add_key(&row, invitation->id.bytes, HASH_SIZE);
+		memcpy(row.key, invitation->id.bytes, HASH_SIZE);
+		row.key_size = HASH_SIZE;
 		row.size = (uint16_t)invitation_pack(invitation, row.bytes);
 		site_save(site, out, &row);
 		/* While the disk fails it is tried again. */
@@ -179,7 +110,8 @@ void site_save_floor(struct site *site, struct site_actions *out, const char *na
 {
 	struct site_row row = {.table = SITE_TABLE_FLOOR, .version = number};
 
-	add_key(&row, name, strlen(name));
+	row.key_size = (uint8_t)strlen(name);
+	memcpy(row.key, name, row.key_size);
 	site_save(site, out, &row);
 }
 

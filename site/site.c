@@ -124,6 +124,7 @@ static void start(struct site *site)
 	if (site->pending[SITE_BACKBONE].present)
 		rotation_begin(&site->rotation, site->now);
 	site_backbone_clear(site);
+	site->settled = false;
 	site->generation = site->has_collective ? site->ledger.generation - 1 : 0;
 	site->poll_at = site->now;
 	site->clock_save_at = site->now;

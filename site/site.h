@@ -174,9 +174,10 @@ enum site_action_kind {
 	SITE_DISALLOW, /* and back */
 	SITE_ROUTE,    /* set or replaced */
 	SITE_ROUTE_REMOVE,
-	SITE_POLL,  /* statistics of an interface are wanted now */
-	SITE_LOG,   /* something to be written down */
-	SITE_REPLY, /* to a command */
+	SITE_SETTLED, /* what was not told since the start is not wanted: to be removed */
+	SITE_POLL,    /* statistics of an interface are wanted now */
+	SITE_LOG,     /* something to be written down */
+	SITE_REPLY,   /* to a command */
 };
 
 enum site_route_kind {

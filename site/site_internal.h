@@ -9,6 +9,7 @@
 #include "gossip/joiner.h"
 #include "gossip/petition.h"
 #include "gossip/sync.h"
+#include "site/rows.h"
 #include "site/site.h"
 
 #define SITE_SPARE_PEERS 72 /* beside one for each member: joiners, and keys that change */
@@ -22,17 +23,6 @@ struct site_pair {
 	bool present;
 	struct key secret;
 	struct key public_key;
-};
-
-/* What an invite, or the founding, told of the collective and of this site's place in it. */
-struct site_collective {
-	struct key root;
-	struct prefix supernet;
-	struct address hub_address;
-	struct key hub_key;
-	struct address address; /* our own, in the overlay */
-	uint32_t endpoint_count;
-	struct invite_endpoint endpoints[INVITE_ENDPOINTS_MAX];
 };
 
 enum site_peer_stage {
@@ -158,6 +148,7 @@ struct site {
 	uint64_t generation; /* of the ledger, that the backbone follows */
 	bool dirty;          /* there is more to be told than one list had room for */
 	bool down;           /* taken off the machine */
+	bool settled;        /* all was told once since the start */
 	bool device_told;
 	struct key device; /* the private key that the backbone was told */
 	struct address address;

@@ -25,6 +25,8 @@ const char *const store_key_files[STORE_KEY_SLOTS] = {
 	[STORE_KEY_BACKBONE_PENDING] = "backbone.key.pending",
 	[STORE_KEY_LINKS] = "links.key",
 	[STORE_KEY_LINKS_PENDING] = "links.key.pending",
+	[STORE_KEY_ADMIN] = "admin.key",
+	[STORE_KEY_ROOT] = "root.key",
 };
 
 bool directory_has(int dir_fd, const char *name)

@@ -187,6 +187,8 @@ int store_key_promote(struct store *store, enum store_key_slot pending)
 	case STORE_KEY_IDENTITY:
 	case STORE_KEY_BACKBONE:
 	case STORE_KEY_LINKS:
+	case STORE_KEY_ADMIN:
+	case STORE_KEY_ROOT:
 	case STORE_KEY_SLOTS:
 	default:
 		return -EINVAL;

@@ -60,6 +60,8 @@ enum store_key_slot {
 	STORE_KEY_BACKBONE_PENDING,
 	STORE_KEY_LINKS,
 	STORE_KEY_LINKS_PENDING,
+	STORE_KEY_ADMIN, /* seeds of the keys that sign delegations and certificates */
+	STORE_KEY_ROOT,
 	STORE_KEY_SLOTS,
 };
 

@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host.c - a machine that carries a site: what the agent does on a real one.
+ */
+#include "simulator/host.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gossip/fact.h"
+
+#define PORT_PING 7
+#define PORT_PONG 8
+#define PING_SIZE 56
+
+static const enum store_table tables[SITE_TABLES] = {
+	[SITE_TABLE_SETTING] = STORE_SETTING,
+	[SITE_TABLE_FACT] = STORE_FACT,
+	[SITE_TABLE_PRESHARED] = STORE_PRESHARED,
+	[SITE_TABLE_INVITE] = STORE_INVITE,
+	[SITE_TABLE_ENDPOINT] = STORE_ENDPOINT,
+	[SITE_TABLE_FLOOR] = STORE_FLOOR,
+};
+
+static const enum store_key_slot slots[SITE_KEY_SLOTS] = {
+	[SITE_KEY_IDENTITY] = STORE_KEY_IDENTITY,
+	[SITE_KEY_BACKBONE] = STORE_KEY_BACKBONE,
+	[SITE_KEY_BACKBONE_PENDING] = STORE_KEY_BACKBONE_PENDING,
+	[SITE_KEY_LINKS] = STORE_KEY_LINKS,
+	[SITE_KEY_LINKS_PENDING] = STORE_KEY_LINKS_PENDING,
+	[SITE_KEY_ADMIN] = STORE_KEY_ADMIN,
+	[SITE_KEY_ROOT] = STORE_KEY_ROOT,
+};
+
+uint64_t host_wall(const struct host *host)
+{
+	usec_t now = host->world->now;
+
+	return WORLD_WALL + (uint64_t)(now / USEC_MSEC) +
+	       (uint64_t)(host->clock_ms + now / USEC_MSEC * host->drift / 1000000);
+}
+
+/* Timers. */
+
+static void schedule(struct host *host)
+{
+	struct world *world = host->world;
+	usec_t at = host->backbone ? wireguard_wakeup(host->backbone) : USEC_NEVER;
+
+	if (host->powered && at != USEC_NEVER && at < host->wireguard_at) {
+		host->wireguard_at = at > world->now ? at : world->now;
+		heap_push(&world->heap, host->wireguard_at, EVENT_WIREGUARD, host->number, NULL);
+	}
+	if (!host->running)
+		return;
+	at = site_wakeup(host->site);
+	if (at < host->paused_until)
+		at = host->paused_until;
+	if (at != USEC_NEVER && at < host->site_at) {
+		host->site_at = at > world->now ? at : world->now;
+		heap_push(&world->heap, host->site_at, EVENT_SITE, host->number, NULL);
+	}
+}
+
+void host_wireguard_timer(struct host *host, usec_t at)
+{
+	if (at != host->wireguard_at)
+		return;
+	host->wireguard_at = USEC_NEVER;
+	if (!host->powered || !host->backbone)
+		return;
+	wireguard_step(host->backbone, host->world->now);
+	schedule(host);
+}
+
+void host_site_timer(struct host *host, usec_t at)
+{
+	const struct site_event event = {.kind = SITE_EVENT_TIMER};
+
+	if (at != host->site_at)
+		return;
+	host->site_at = USEC_NEVER;
+	if (host->running)
+		host_event(host, &event);
+}
+
+/* Inner packets. */
+
+static bool is_ours(const struct host *host, const struct address *address)
+{
+	return host->overlay.family != ADDRESS_NONE && address_equal(&host->overlay, address);
+}
+
+/* The route that Linux would take: the longest prefix; the guard stands behind a real one. */
+static const struct host_route *find_route(const struct host *host, const struct address *address)
+{
+	const struct host_route *best = NULL;
+
+	for (uint32_t i = 0; i < host->route_count; i++) {
+		const struct host_route *route = &host->routes[i];
+
+		if (route->kind == SITE_ROUTE_OWN || !prefix_has_address(&route->prefix, address))
+			continue;
+		if (!best || route->prefix.length > best->prefix.length ||
+			(route->prefix.length == best->prefix.length &&
+				best->kind == SITE_ROUTE_GUARD))
+			best = route;
+	}
+	return best;
+}
+
+bool host_transmit(struct host *host, const struct inner *inner)
+{
+	const struct host_route *route = find_route(host, &inner->destination.address);
+
+	if (!host->powered)
+		return false;
+	if (!route) {
+		/* Out in clear by the default route: what the guards are there against. */
+		if (prefix_has_address(&host->world->supernet, &inner->destination.address))
+			host->leaks++;
+		return false;
+	}
+	if (route->kind == SITE_ROUTE_GUARD || !host->backbone)
+		return false;
+	(void)wireguard_transmit(host->backbone, host->world->now, inner);
+	schedule(host);
+	return true;
+}
+
+void host_ping(struct host *host, const struct host *to)
+{
+	struct inner inner = {
+		.source = {host->overlay, PORT_PONG},
+		.destination = {to->overlay, PORT_PING},
+		.size = PING_SIZE,
+	};
+
+	if (host->overlay.family == ADDRESS_NONE || to->overlay.family == ADDRESS_NONE)
+		return;
+	host->pings_sent++;
+	(void)host_transmit(host, &inner);
+}
+
+static void receive_inner(struct host *host, const struct inner *inner)
+{
+	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
+	struct inner reply = *inner;
+
+	if (!is_ours(host, &inner->destination.address)) {
+		if (host->hub && host->powered &&
+			prefix_has_address(&host->world->supernet, &inner->destination.address))
+			(void)host_transmit(host, inner);
+		return;
+	}
+	if (inner->destination.port == PORT_PING) {
+		reply.source = inner->destination;
+		reply.destination = inner->source;
+		(void)host_transmit(host, &reply);
+		return;
+	}
+	if (inner->destination.port == PORT_PONG) {
+		host->pings_answered++;
+		return;
+	}
+	if (!host->running || host->world->now < host->paused_until)
+		return;
+	host_remember(host, inner);
+	event.datagram.interface = SITE_BACKBONE;
+	event.datagram.from = inner->source;
+	event.datagram.port = inner->destination.port;
+	event.datagram.bytes = inner->bytes;
+	event.datagram.size = inner->size;
+	host_event(host, &event);
+}
+
+static void copy_inner(struct inner *to, const struct inner *from)
+{
+	memcpy(to, from, offsetof(struct inner, bytes) + from->size);
+}
+
+/* What WireGuard hands up while it works is looked at once it is done. */
+static void deliver(void *context, const struct key *peer, const struct inner *inner)
+{
+	struct host *host = context;
+	struct inner *copy = malloc(offsetof(struct inner, bytes) + inner->size);
+
+	(void)peer;
+	assert(copy && host->inbox_count < WORLD_INBOX);
+	copy_inner(copy, inner);
+	host->inbox[host->inbox_count++] = copy;
+}
+
+static void send_packet(void *context, const struct packet *packet)
+{
+	world_send(context, packet);
+}
+
+static void read_inbox(struct host *host)
+{
+	struct inner whole;
+
+	for (uint32_t i = 0; i < host->inbox_count; i++) {
+		memset(&whole, 0, offsetof(struct inner, bytes));
+		copy_inner(&whole, host->inbox[i]);
+		free(host->inbox[i]);
+		receive_inner(host, &whole);
+	}
+	host->inbox_count = 0;
+}
+
+void host_receive(struct host *host, const struct packet *packet)
+{
+	if (!host->powered || !host->backbone)
+		return;
+	wireguard_receive(host->backbone, host->world->now, packet);
+	read_inbox(host);
+	schedule(host);
+}
+
+/* Actions. */
+
+static int save(struct host *host, const struct site_row *row)
+{
+	const struct store_row stored = {
+		.table = tables[row->table],
+		.kind = row->kind,
+		.key_size = row->key_size,
+		.key = row->key,
+		.version = row->version,
+		.bytes = row->bytes,
+		.size = row->size,
+		.remove = row->remove,
+	};
+
+	return host->full ? -ENOSPC : store_write(host->store, &stored, 1);
+}
+
+static int save_key(struct host *host, enum site_key_slot slot, const struct key *key)
+{
+	struct secret secret;
+
+	if (host->full)
+		return -ENOSPC;
+	if (slot == SITE_KEY_IDENTITY) {
+		struct hash hash;
+
+		secret_from_seed(&secret, key);
+		host->site_key = secret_public(&secret);
+		hash = hash_of(host->site_key.bytes, KEY_SIZE);
+		host->id = row_id_of(&hash);
+	}
+	return store_key_write(host->store, slots[slot], key);
+}
+
+static void set_device(struct host *host, const struct key *key)
+{
+	const struct wireguard_surroundings surroundings = {
+		.context = host, .send = send_packet, .deliver = deliver};
+
+	if (key_is_zero(key)) {
+		wireguard_free(host->backbone);
+		host->backbone = NULL;
+		return;
+	}
+	if (!host->backbone) {
+		host->backbone = wireguard_new(&host->prng, &surroundings);
+		wireguard_set_wall(host->backbone, (int64_t)WORLD_WALL + host->clock_ms);
+		wireguard_set_address(host->backbone, &host->local);
+	}
+	wireguard_set_key(host->backbone, host->world->now, key);
+}
+
+static void say_peer(struct host *host, const struct key *key)
+{
+	if (host->said_all)
+		return;
+	if ((host->said_count & (host->said_count - 1)) == 0)
+		host->said = realloc(host->said,
+			(host->said_count ? 2 * host->said_count : 1) * sizeof *host->said);
+	assert(host->said);
+	host->said[host->said_count++] = *key;
+}
+
+static bool was_said(const struct host *host, const struct key *key)
+{
+	for (uint32_t i = 0; i < host->said_count; i++) {
+		if (key_equal(&host->said[i], key))
+			return true;
+	}
+	return false;
+}
+
+static void remove_peer(struct host *host, const struct key *key)
+{
+	const struct wireguard_change change = {.peer = *key, .remove = true};
+
+	wireguard_change(host->backbone, host->world->now, &change);
+}
+
+/* A new agent has told all that it wants: what an older one left behind goes. */
+static void settle(struct host *host)
+{
+	host->said_all = true;
+	for (uint32_t i = host->backbone ? wireguard_peer_count(host->backbone) : 0; i > 0; i--) {
+		struct key key = *wireguard_peer_at(host->backbone, i - 1);
+
+		if (!was_said(host, &key))
+			remove_peer(host, &key);
+	}
+}
+
+static void set_peer(struct host *host, const struct site_action *action)
+{
+	struct wireguard_change change = {
+		.peer = action->peer.key,
+		.set_preshared = true,
+		.preshared = action->peer.preshared,
+		.set_keepalive = true,
+		.keepalive = action->peer.keepalive,
+	};
+
+	if (!host->backbone)
+		return;
+	if (action->peer.set_endpoint && address_parse(action->peer.host, strlen(action->peer.host),
+						 &change.endpoint.address) == 0) {
+		change.set_endpoint = true;
+		change.endpoint.port = action->peer.port;
+	}
+	say_peer(host, &action->peer.key);
+	wireguard_change(host->backbone, host->world->now, &change);
+}
+
+static void allow(struct host *host, const struct site_action *action)
+{
+	const struct wireguard_change change = {.peer = action->allow.key,
+		.update_only = true,
+		.allowed_count = 1,
+		.allowed = &action->allow.prefix};
+
+	if (host->backbone)
+		wireguard_change(host->backbone, host->world->now, &change);
+}
+
+/* WireGuard of this age cannot take one prefix away: the others are set anew. */
+static void disallow(struct host *host, const struct site_action *action)
+{
+	struct prefix kept[64];
+	uint32_t count;
+	struct wireguard_change change = {.peer = action->allow.key,
+		.update_only = true,
+		.replace_allowed = true,
+		.allowed = kept};
+
+	if (!host->backbone)
+		return;
+	count = wireguard_allowed(host->backbone, &action->allow.key, kept, 64);
+	assert(count <= 64);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!prefix_equal(&kept[i], &action->allow.prefix))
+			kept[change.allowed_count++] = kept[i];
+	}
+	if (change.allowed_count < count)
+		wireguard_change(host->backbone, host->world->now, &change);
+}
+
+static void set_route(struct host *host, const struct site_action *action, bool remove)
+{
+	bool guard = action->route.kind == SITE_ROUTE_GUARD;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < host->route_count; i++) {
+		const struct host_route *route = &host->routes[i];
+		bool same = prefix_equal(&route->prefix, &action->route.prefix) &&
+			    (route->kind == SITE_ROUTE_GUARD) == guard &&
+			    (route->kind == SITE_ROUTE_OWN) ==
+				    (action->route.kind == SITE_ROUTE_OWN);
+
+		if (!same)
+			host->routes[kept++] = *route;
+	}
+	host->route_count = kept;
+	if (remove)
+		return;
+	host->routes = realloc(host->routes, (kept + 1) * sizeof *host->routes);
+	assert(host->routes);
+	host->routes[host->route_count++] = (struct host_route){
+		action->route.prefix, action->route.kind};
+}
+
+static void set_address(struct host *host, const struct site_action *action)
+{
+	if (action->address.remove)
+		host->overlay = (struct address){.family = ADDRESS_NONE};
+	else
+		host->overlay = action->address.address;
+}
+
+static void send_datagram(struct host *host, const struct site_action *action)
+{
+	struct inner inner = {
+		.source = {action->send.from, action->send.port},
+		.destination = action->send.to,
+		.size = action->send.size,
+	};
+
+	if (!host->backbone || host_censors(host, action))
+		return;
+	memcpy(inner.bytes, action->send.bytes, action->send.size);
+	host->inner_messages++;
+	/* Its socket is bound to the device: no route is asked for. */
+	(void)wireguard_transmit(host->backbone, host->world->now, &inner);
+}
+
+static void tell(struct host *host, const struct site_action *action)
+{
+	if (action->kind == SITE_LOG) {
+		char text[160];
+
+		host->logs[action->log.code]++;
+		(void)snprintf(text, sizeof text, "%s", site_log_text(action->log.code));
+		world_say(host->world, host, "log: %s [%s %lld]", text, action->log.name,
+			(long long)action->log.number);
+		return;
+	}
+	host->replies++;
+	host->last_reply = *action;
+	world_say(host->world, host, "reply: %s %s%s",
+		action->reply.status == SITE_REPLY_DONE     ? "done"
+		: action->reply.status == SITE_REPLY_FAILED ? "failed"
+							    : "going on",
+		action->reply.name, action->reply.note);
+	if (action->reply.text[0])
+		memcpy(host->invite, action->reply.text, sizeof host->invite);
+}
+
+/* What a list of actions leaves to be done. */
+struct aftermath {
+	bool saves;
+	int saved;
+	bool poll;
+};
+
+static void perform(struct host *host, const struct site_action *action, struct aftermath *after)
+{
+	int r = 0;
+
+	switch (action->kind) {
+	case SITE_SAVE:
+		r = save(host, &action->row);
+		after->saves = true;
+		break;
+	case SITE_SAVE_KEY:
+		r = save_key(host, action->key.slot, &action->key.key);
+		after->saves = true;
+		break;
+	case SITE_PROMOTE_KEY:
+		r = store_key_promote(host->store, slots[action->key.slot]);
+		after->saves = true;
+		break;
+	case SITE_SEND:
+		if (after->saved == 0)
+			send_datagram(host, action);
+		break;
+	case SITE_DEVICE:
+		set_device(host, &action->device);
+		break;
+	case SITE_ADDRESS:
+		set_address(host, action);
+		break;
+	case SITE_PEER:
+		set_peer(host, action);
+		break;
+	case SITE_PEER_REMOVE:
+		if (host->backbone)
+			remove_peer(host, &action->allow.key);
+		break;
+	case SITE_ALLOW:
+		allow(host, action);
+		break;
+	case SITE_DISALLOW:
+		disallow(host, action);
+		break;
+	case SITE_ROUTE:
+		set_route(host, action, false);
+		break;
+	case SITE_ROUTE_REMOVE:
+		set_route(host, action, true);
+		break;
+	case SITE_SETTLED:
+		settle(host);
+		break;
+	case SITE_POLL:
+		after->poll = true;
+		break;
+	case SITE_LOG:
+		tell(host, action);
+		break;
+	case SITE_REPLY:
+		if (after->saved == 0)
+			tell(host, action);
+		break;
+	}
+	if (r < 0 && after->saved == 0)
+		after->saved = r;
+}
+
+/* The statistics of all peers, as many as go into an event at a time. */
+static void poll(struct host *host)
+{
+	struct site_statistics seen[SITE_STATISTICS_MAX];
+	struct site_event event = {.kind = SITE_EVENT_STATISTICS};
+	uint32_t count = host->backbone ? wireguard_peer_count(host->backbone) : 0;
+	uint32_t filled = 0;
+
+	event.statistics.interface = SITE_BACKBONE;
+	event.statistics.peers = seen;
+	for (uint32_t i = 0; i < count; i++) {
+		struct wireguard_statistics peer;
+		const struct key *key = wireguard_peer_at(host->backbone, i);
+
+		(void)wireguard_peer(host->backbone, key, &peer);
+		seen[filled++] = (struct site_statistics){.peer = *key,
+			.rx_bytes = peer.rx_bytes,
+			.tx_bytes = peer.tx_bytes,
+			.has_endpoint = peer.has_endpoint,
+			.endpoint = peer.endpoint};
+		if (filled < SITE_STATISTICS_MAX && i + 1 < count)
+			continue;
+		event.statistics.count = filled;
+		filled = 0;
+		host_event(host, &event);
+		if (!host->backbone)
+			return;
+		/* Peers may have gone meanwhile. */
+		count = wireguard_peer_count(host->backbone);
+	}
+}
+
+void host_event(struct host *host, const struct site_event *given)
+{
+	struct world *world = host->world;
+	struct site_actions *actions = &world->actions;
+	struct site_event event = *given;
+	struct aftermath after = {.saves = false};
+
+	if (!host->running || (world->now < host->paused_until))
+		return;
+	event.wall = host_wall(host);
+	site_step(host->site, world->now, &event, actions);
+	world->steps++;
+	world_mix(world, (uint64_t)world->now, (uint64_t)event.kind << 32 | host->number,
+		actions->count);
+	for (uint32_t i = 0; i < actions->count; i++) {
+		world_mix(world, actions->items[i].kind, actions->items[i].send.size, i);
+		perform(host, &actions->items[i], &after);
+	}
+	if (world->stepped)
+		world->stepped(world, host, world->context);
+	if (after.saves && host->running) {
+		event = (struct site_event){.kind = SITE_EVENT_SAVED, .saved = after.saved};
+		host_event(host, &event);
+	}
+	if (after.poll && host->running)
+		poll(host);
+	schedule(host);
+}
+
+void host_command(struct host *host, const struct site_command *command)
+{
+	const struct site_event event = {.kind = SITE_EVENT_COMMAND, .command = command};
+
+	host_event(host, &event);
+}
+
+/* Starting and ending. */
+
+static int restore_row(const struct store_row *row, void *context)
+{
+	struct host *host = context;
+	struct site_row restored = {
+		.kind = row->kind,
+		.key_size = row->key_size,
+		.version = row->version,
+		.size = (uint16_t)row->size,
+	};
+
+	while (tables[restored.table] != row->table)
+		restored.table++;
+	memcpy(restored.key, row->key, row->key_size);
+	if (row->size > 0)
+		memcpy(restored.bytes, row->bytes, row->size);
+	(void)site_restore(host->site, host_wall(host), &restored);
+	return 0;
+}
+
+static void restore(struct host *host)
+{
+	char why[STORE_WHY_SIZE];
+	struct key key;
+
+	for (int slot = 0; slot < SITE_KEY_SLOTS; slot++) {
+		if (store_key_read(host->store, slots[slot], &key, why) == 0)
+			site_restore_key(host->site, (enum site_key_slot)slot, &key);
+	}
+	for (int table = 0; table < SITE_TABLES; table++)
+		assert(store_walk(host->store, tables[table], restore_row, host) == 0);
+}
+
+void host_run(struct host *host, bool on)
+{
+	const struct site_event event = {.kind = SITE_EVENT_START};
+	uint8_t seed[PRNG_SEED_SIZE];
+
+	if (on == host->running)
+		return;
+	host->running = on;
+	world_say(host->world, host, on ? "agent starts" : "agent ends");
+	if (!on) {
+		site_wipe(host->site);
+		free(host->memory);
+		host->memory = NULL;
+		host->site = NULL;
+		host->site_at = USEC_NEVER;
+		return;
+	}
+	host->memory = aligned_alloc(16, (site_size(&host->options) + 15) / 16 * 16);
+	assert(host->memory);
+	prng_bytes(&host->prng, seed, sizeof seed);
+	host->site = site_init(host->memory, &host->options, seed);
+	host->starts++;
+	host->said_all = false;
+	host->said_count = 0;
+	/* Routes and addresses of an older agent are looked up, not remembered. */
+	host->route_count = 0;
+	restore(host);
+	host_event(host, &event);
+	if (host->mischief != MISCHIEF_NONE)
+		host_begin_mischief(host);
+}
+
+void host_power(struct host *host, bool on)
+{
+	if (on == host->powered)
+		return;
+	if (!on) {
+		world_say(host->world, host, "power fails");
+		host_run(host, false);
+		wireguard_free(host->backbone);
+		host->backbone = NULL;
+		host->wireguard_at = USEC_NEVER;
+		host->overlay = (struct address){.family = ADDRESS_NONE};
+		host->route_count = 0;
+	}
+	host->powered = on;
+	if (on)
+		host_run(host, true);
+}
+
+void host_suspend(struct host *host)
+{
+	const struct site_event event = {.kind = SITE_EVENT_RESUME};
+
+	if (host->backbone)
+		wireguard_suspend(host->backbone, host->world->now);
+	world_say(host->world, host, "wakes up");
+	host_event(host, &event);
+}
+
+void host_wipe(struct host *host)
+{
+	bool on = host->powered;
+
+	host_power(host, false);
+	world_say(host->world, host, "loses its state");
+	store_close(host->store);
+	assert(store_open_memory(&host->store) == 0);
+	memset(host->memory_of.sequence, 0, host->world->host_count * sizeof(uint64_t));
+	memset(host->memory_of.left, 0, host->world->host_count * sizeof(uint64_t));
+	memset(host->memory_of.revoked, 0, host->world->host_count);
+	if (on)
+		host_power(host, true);
+}
+
+void host_free(struct host *host)
+{
+	host_run(host, false);
+	wireguard_free(host->backbone);
+	for (uint32_t i = 0; i < host->inbox_count; i++)
+		free(host->inbox[i]);
+	free(host->said);
+	free(host->routes);
+	free(host->heard);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * host.h - what the files of the virtual world share.
+ */
+#pragma once
+
+#include "simulator/world.h"
+
+enum event_kind { EVENT_ARRIVAL, EVENT_WIREGUARD, EVENT_SITE, EVENT_MISCHIEF };
+
+/* world.c */
+void world_send(struct host *from, const struct packet *packet);
+void world_mix(struct world *world, uint64_t a, uint64_t b, uint64_t c);
+
+/* host.c */
+void host_free(struct host *host);
+void host_receive(struct host *host, const struct packet *packet);
+void host_wireguard_timer(struct host *host, usec_t at);
+void host_site_timer(struct host *host, usec_t at);
+
+/* Sends an IP packet the way the host's routes say. Returns false when it found none. */
+bool host_transmit(struct host *host, const struct inner *inner);
+
+/* mischief.c: what a host does that its site would not. */
+void host_begin_mischief(struct host *host);
+void host_mischief(struct host *host);
+
+/* Whether a censor keeps this datagram back. */
+bool host_censors(const struct host *host, const struct site_action *send);
+void host_remember(struct host *host, const struct inner *inner);

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mischief.c - members that misbehave: beside what their site does, they say what no site would.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gossip/message.h"
+#include "simulator/host.h"
+
+#define EVERY (200 * USEC_MSEC)
+#define FLOOD_AT_ONCE 100
+#define HEARD_MAX 512
+
+static void next_turn(struct host *host)
+{
+	heap_push(&host->world->heap, host->world->now + EVERY, EVENT_MISCHIEF, host->number, NULL);
+}
+
+void host_begin_mischief(struct host *host)
+{
+	/* One chain of turns, however often the agent starts. */
+	if (host->mischievous || host->mischief == MISCHIEF_CENSOR)
+		return;
+	host->mischievous = true;
+	next_turn(host);
+}
+
+/* To the hub, as if our site had said it. */
+static void say(struct host *host, const void *bytes, size_t size)
+{
+	const struct host *hub = &host->world->hosts[0];
+	struct inner inner = {
+		.source = {host->overlay, SITE_PORT},
+		.destination = {hub->overlay, SITE_PORT},
+		.size = (uint16_t)size,
+	};
+
+	if (!host->backbone || hub->overlay.family == ADDRESS_NONE)
+		return;
+	memcpy(inner.bytes, bytes, size);
+	(void)wireguard_transmit(host->backbone, host->world->now, &inner);
+}
+
+static void say_fact(struct host *host, const uint8_t *fact, int size)
+{
+	struct message message = {.type = MESSAGE_DELTA,
+		.clock = host_wall(host),
+		.fact_count = 1,
+		.facts = {fact},
+		.fact_sizes = {(size_t)size}};
+	uint8_t bytes[MESSAGE_SIZE_MAX];
+
+	assert(size > 0);
+	say(host, bytes, message_write(&message, &host->world->collective, bytes));
+}
+
+static void garbage(struct host *host)
+{
+	struct world *world = host->world;
+	uint8_t bytes[MESSAGE_SIZE_MAX];
+	struct packet packet = {
+		.source = host->local,
+		.ttl = PACKET_TTL,
+		.kind = PACKET_PLAIN,
+	};
+	uint32_t victim = (uint32_t)prng_below(&host->prng, world->host_count);
+	size_t size = (size_t)prng_below(&host->prng, sizeof bytes);
+
+	prng_bytes(&host->prng, bytes, size);
+	say(host, bytes, size);
+	/* And from outside, at whatever port; as a handshake that nobody has asked for, too. */
+	packet.destination = (struct endpoint){world_outside(world, victim), WORLD_PORT};
+	packet.size = 148;
+	packet.kind = prng_below(&host->prng, 2) ? PACKET_INITIATION : PACKET_PLAIN;
+	prng_bytes(&host->prng, packet.from.bytes, KEY_SIZE);
+	prng_bytes(&host->prng, packet.to.bytes, KEY_SIZE);
+	packet.source.port = 999;
+	world_send(host, &packet);
+}
+
+static void flood(struct host *host)
+{
+	struct message message = {.type = MESSAGE_SUMMARY,
+		.clock = host_wall(host),
+		.summary = {.facts = (uint32_t)prng_below(&host->prng, 1000)}};
+	uint8_t bytes[MESSAGE_SIZE_MAX];
+	size_t size = message_write(&message, &host->world->collective, bytes);
+
+	for (int i = 0; i < FLOOD_AT_ONCE; i++)
+		say(host, bytes, size);
+}
+
+static struct record false_record(const struct host *host, uint64_t sequence)
+{
+	return (struct record){
+		.site = host->site_key,
+		.sequence = sequence,
+		.issued_at = host_wall(host),
+		.lifetime = RECORD_LIFETIME_S,
+		.protocol = 1,
+		.program = "0.0.9",
+	};
+}
+
+static bool identity(const struct host *host, struct secret *ret)
+{
+	char why[STORE_WHY_SIZE];
+	struct key seed;
+
+	if (store_key_read(host->store, STORE_KEY_IDENTITY, &seed, why) < 0)
+		return false;
+	secret_from_seed(ret, &seed);
+	return true;
+}
+
+static void equivocate(struct host *host)
+{
+	uint64_t sequence = host_wall(host);
+	uint8_t fact[FACT_SIZE_MAX];
+	struct secret secret;
+
+	if (!identity(host, &secret) || prng_below(&host->prng, 20) > 0)
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		struct record record = false_record(host, sequence);
+
+		record.nat.mapping = (uint8_t)(1 + i);
+		say_fact(host, fact,
+			record_seal(&record, fact, &secret, &host->world->collective,
+				host->world->crypto));
+	}
+}
+
+/* Signed by its own key, which is no admin's. */
+static void lie(struct host *host)
+{
+	struct world *world = host->world;
+	uint32_t victim = (uint32_t)prng_below(&host->prng, world->host_count);
+	struct key admin = secret_public(&world->admin);
+	struct revocation revocation = {
+		.subject = hash_of(world->hosts[victim].site_key.bytes, KEY_SIZE),
+		.issuer = hash_of(admin.bytes, KEY_SIZE),
+		.issued_at = host_wall(host),
+	};
+	struct record record = false_record(host, host_wall(host));
+	uint8_t fact[FACT_SIZE_MAX];
+	struct secret secret;
+
+	if (!identity(host, &secret))
+		return;
+	say_fact(host, fact,
+		revocation_seal(&revocation, fact, &secret, &world->collective, world->crypto));
+	/* A farewell in another's name. */
+	record.site = world->hosts[victim].site_key;
+	record.flags = RECORD_LEFT;
+	record.lifetime = RECORD_LEFT_LIFETIME_S;
+	say_fact(
+		host, fact, record_seal(&record, fact, &secret, &world->collective, world->crypto));
+	/* More than it was given. */
+	{
+		struct certificate certificate = {
+			.site = host->site_key,
+			.version = 1000,
+			.backbone = {{7, (uint8_t)victim}},
+			.links = {{8, (uint8_t)victim}},
+			.name = "greedy",
+			.address = world->hosts[victim].overlay,
+			.subnets = {1, {world->supernet}},
+			.since = 1,
+			.issued_at = 1,
+			.issuer = revocation.issuer,
+		};
+
+		if (certificate.address.family != ADDRESS_NONE)
+			say_fact(host, fact,
+				certificate_seal(&certificate, fact, &secret, &world->collective,
+					world->crypto));
+	}
+}
+
+void host_remember(struct host *host, const struct inner *inner)
+{
+	if (host->mischief != MISCHIEF_REPLAY)
+		return;
+	if (!host->heard)
+		host->heard = calloc(HEARD_MAX, sizeof *host->heard);
+	assert(host->heard);
+	if (host->heard_count < HEARD_MAX)
+		memcpy(&host->heard[host->heard_count++], inner,
+			offsetof(struct inner, bytes) + inner->size);
+}
+
+static void replay(struct host *host)
+{
+	for (int i = 0; i < 8 && host->heard_count > 0; i++) {
+		const struct inner *old = &host->heard[prng_below(&host->prng, host->heard_count)];
+
+		say(host, old->bytes, old->size);
+	}
+}
+
+void host_mischief(struct host *host)
+{
+	next_turn(host);
+	if (!host->powered || !host->running || host->overlay.family == ADDRESS_NONE)
+		return;
+	switch (host->mischief) {
+	case MISCHIEF_GARBAGE:
+		garbage(host);
+		break;
+	case MISCHIEF_FLOOD:
+		flood(host);
+		break;
+	case MISCHIEF_REPLAY:
+		replay(host);
+		break;
+	case MISCHIEF_EQUIVOCATE:
+		equivocate(host);
+		break;
+	case MISCHIEF_LIE:
+		lie(host);
+		break;
+	case MISCHIEF_NONE:
+	case MISCHIEF_CENSOR:
+	case MISCHIEFS:
+		break;
+	}
+}
+
+bool host_censors(const struct host *host, const struct site_action *send)
+{
+	const struct host *victim = &host->world->hosts[host->victim];
+
+	return host->mischief == MISCHIEF_CENSOR &&
+	       address_equal(&send->send.to.address, &victim->overlay);
+}

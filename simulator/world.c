@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#include "simulator/world.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "simulator/host.h"
+#include "simulator/stub.h"
+
+#define LEAST_DELAY 1 /* µs: nothing arrives in the moment it was sent */
+#define OUTSIDE_BASE 0x0b000001
+#define INSIDE_BASE 0xc0a80002
+#define FNV_PRIME UINT64_C(1099511628211)
+
+struct address world_outside(const struct world *world, uint32_t number)
+{
+	const struct host *host = &world->hosts[number];
+
+	if (host->router)
+		return router_options(host->router)->outside;
+	return address_ipv4(OUTSIDE_BASE + number);
+}
+
+/* The trace. */
+
+static void mix(struct world *world, const void *bytes, size_t size)
+{
+	const uint8_t *at = bytes;
+
+	for (size_t i = 0; i < size; i++)
+		world->hash = (world->hash ^ at[i]) * FNV_PRIME;
+}
+
+void world_mix(struct world *world, uint64_t a, uint64_t b, uint64_t c)
+{
+	world->hash = (world->hash ^ a) * FNV_PRIME;
+	world->hash = (world->hash ^ b) * FNV_PRIME;
+	world->hash = (world->hash ^ c ^ world->hash >> 29) * FNV_PRIME;
+}
+
+void world_say(struct world *world, const struct host *host, const char *format, ...)
+{
+	char line[256];
+	va_list arguments;
+	int size;
+
+	va_start(arguments, format);
+	size = vsnprintf(line, sizeof line, format, arguments);
+	va_end(arguments);
+	assert(size >= 0);
+	mix(world, line, strlen(line));
+	world_mix(world, (uint64_t)world->now, host ? host->number : UINT32_MAX, 1);
+	if (world->options.trace)
+		(void)fprintf(world->options.trace, "%12.6f  %-12s  %s\n",
+			(double)world->now / (double)USEC_SECOND, host ? host->name : "-", line);
+}
+
+/* The world. */
+
+static void make_host(struct world *world, uint32_t number)
+{
+	struct host *host = &world->hosts[number];
+	const struct link_options line = {.delay = 10 * USEC_MSEC};
+
+	host->world = world;
+	host->number = number;
+	host->hub = number == 0;
+	(void)snprintf(host->name, sizeof host->name, number == 0 ? "hub" : "site-%u", number);
+	prng_fork(&host->prng, &world->prng, "host", number);
+	link_init(&host->up, &line, &world->prng, 2 * (uint64_t)number);
+	link_init(&host->down, &line, &world->prng, 2 * (uint64_t)number + 1);
+	host->local = (struct endpoint){address_ipv4(OUTSIDE_BASE + number),
+		host->hub ? WORLD_PORT : (uint16_t)(20000 + prng_below(&host->prng, 40000))};
+	host->wireguard_at = USEC_NEVER;
+	host->site_at = USEC_NEVER;
+	host->options = (struct site_options){
+		.sites_max = world->options.sites < 16 ? 16 : world->options.sites + 8,
+		.neighbours_max = host->hub ? (world->options.sites < 16 ? 16
+									 : world->options.sites + 8)
+					    : 16,
+		.crypto = world->crypto,
+		.built_ms = WORLD_WALL - UINT64_C(86400000) * 30,
+		.program = "0.1.0",
+	};
+	host->memory_of.sequence = calloc(world->options.sites, sizeof(uint64_t));
+	host->memory_of.left = calloc(world->options.sites, sizeof(uint64_t));
+	host->memory_of.revoked = calloc(world->options.sites, 1);
+	assert(host->memory_of.sequence && host->memory_of.left && host->memory_of.revoked);
+	assert(store_open_memory(&host->store) == 0);
+}
+
+struct world *world_new(const struct world_options *options)
+{
+	struct world *world = calloc(1, sizeof *world);
+	uint8_t seed[PRNG_SEED_SIZE] = {0};
+
+	assert(world && options->sites >= 1 && options->sites <= WORLD_HOSTS_MAX);
+	for (size_t i = 0; i < sizeof options->seed; i++)
+		seed[i] = (uint8_t)(options->seed >> 8 * i);
+	world->options = *options;
+	world->crypto = options->real_crypto ? &crypto_real : &crypto_stub;
+	world->hash = UINT64_C(14695981039346656037);
+	prng_init(&world->prng, seed);
+	world->supernet = (struct prefix){address_ipv4(0x0a640000), 16};
+	if (options->sites > 250)
+		world->supernet = (struct prefix){address_ipv4(0x0a000000), 8};
+	world->host_count = options->sites;
+	world->hosts = calloc(options->sites, sizeof *world->hosts);
+	assert(world->hosts);
+	for (uint32_t i = 0; i < options->sites; i++)
+		make_host(world, i);
+	return world;
+}
+
+void world_free(struct world *world)
+{
+	if (!world)
+		return;
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		struct host *host = &world->hosts[i];
+
+		host_free(host);
+		router_free(host->router);
+		store_close(host->store);
+		free(host->memory_of.sequence);
+		free(host->memory_of.left);
+		free(host->memory_of.revoked);
+	}
+	while (world->heap.count > 0)
+		free(heap_pop(&world->heap).data);
+	heap_free(&world->heap);
+	free(world->walls);
+	free(world->hosts);
+	free(world);
+}
+
+void world_add_router(struct world *world, uint32_t number, const struct router_options *options)
+{
+	struct host *host = &world->hosts[number];
+	struct router_options own = *options;
+
+	own.outside = address_ipv4(OUTSIDE_BASE + number);
+	own.inside = (struct prefix){address_ipv4(0xc0a80000), 24};
+	host->local.address = address_ipv4(INSIDE_BASE);
+	host->router = router_new(&own, &host->prng);
+	/* A hub's port is forwarded by its owner. */
+	if (host->hub)
+		assert(router_map(host->router, 0, &host->local, host->local.port, USEC_NEVER) ==
+			host->local.port);
+}
+
+/* Walls. */
+
+static bool is_walled(const struct world *world, uint32_t from, uint32_t to)
+{
+	return world->walls && world->walls[(size_t)from * world->host_count + to];
+}
+
+void world_wall(struct world *world, uint32_t from, uint32_t to, bool up)
+{
+	if (!world->walls) {
+		world->walls = calloc((size_t)world->host_count, world->host_count);
+		assert(world->walls);
+	}
+	world->walls[(size_t)from * world->host_count + to] = up;
+}
+
+/* Datagrams on their way. */
+
+static uint32_t find_outside(const struct world *world, const struct address *address)
+{
+	uint32_t number = ((uint32_t)address->bytes[0] << 24 | (uint32_t)address->bytes[1] << 16 |
+				  (uint32_t)address->bytes[2] << 8 | address->bytes[3]) -
+			  OUTSIDE_BASE;
+
+	return address->family == ADDRESS_IPV4 && number < world->host_count ? number : UINT32_MAX;
+}
+
+static void copy_of(struct world *world, usec_t at, uint32_t to, const struct packet *packet)
+{
+	size_t size = offsetof(struct packet, inner.bytes) + packet->inner.size;
+	struct packet *copy = malloc(sizeof *packet);
+
+	assert(copy);
+	memcpy(copy, packet, size);
+	heap_push(&world->heap, at, EVENT_ARRIVAL, to, copy);
+}
+
+/* From the outside of one home to the outside of the other. */
+static void carry(struct world *world, struct host *from, const struct packet *packet)
+{
+	uint32_t number = find_outside(world, &packet->destination.address);
+	usec_t at = link_pass(&from->up, world->now, packet->size);
+	struct host *to;
+
+	from->sent_bytes += packet->size + 28u;
+	if (at == USEC_NEVER || number == UINT32_MAX || is_walled(world, from->number, number))
+		return;
+	to = &world->hosts[number];
+	at = link_pass(&to->down, at, packet->size);
+	if (at == USEC_NEVER)
+		return;
+	copy_of(world, at + LEAST_DELAY, number, packet);
+	if (link_copies(&from->up))
+		copy_of(world, at + 2 * LEAST_DELAY + (at - world->now) / 2, number, packet);
+}
+
+void world_send(struct host *from, const struct packet *packet)
+{
+	struct world *world = from->world;
+	struct packet sent;
+
+	world->datagrams++;
+	memcpy(&sent, packet, offsetof(struct packet, inner.bytes) + packet->inner.size);
+	if (from->router) {
+		switch (router_from_inside(from->router, world->now, &sent)) {
+		case ROUTER_OUT:
+			break;
+		case ROUTER_IN:
+			copy_of(world, world->now + LEAST_DELAY, from->number, &sent);
+			return;
+		case ROUTER_DROPPED:
+		case ROUTER_CONSUMED:
+			return;
+		}
+	}
+	carry(world, from, &sent);
+}
+
+static void arrive(struct world *world, struct host *host, struct packet *packet)
+{
+	if (host->router && !address_equal(&packet->destination.address, &host->local.address) &&
+		router_from_outside(host->router, world->now, packet) != ROUTER_IN)
+		return;
+	if (!endpoint_equal(&packet->destination, &host->local))
+		return;
+	host_receive(host, packet);
+}
+
+void world_run(struct world *world, usec_t until)
+{
+	while (world->heap.count > 0 && world->heap.items[0].at <= until) {
+		struct heap_item item = heap_pop(&world->heap);
+		struct host *host = &world->hosts[item.host];
+
+		assert(item.at >= world->now);
+		world->now = item.at;
+		world->events++;
+		switch ((enum event_kind)item.kind) {
+		case EVENT_ARRIVAL:
+			arrive(world, host, item.data);
+			free(item.data);
+			break;
+		case EVENT_WIREGUARD:
+			host_wireguard_timer(host, item.at);
+			break;
+		case EVENT_SITE:
+			host_site_timer(host, item.at);
+			break;
+		case EVENT_MISCHIEF:
+			host_mischief(host);
+			break;
+		}
+	}
+	world->now = until > world->now ? until : world->now;
+}
+
+struct host *world_host(const struct world *world, const struct row_id *id)
+{
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		if (memcmp(&world->hosts[i].id, id, sizeof *id) == 0)
+			return &world->hosts[i];
+	}
+	return NULL;
+}
