@@ -57,7 +57,7 @@ static struct key draw(struct prng *prng)
 	return key;
 }
 
-static struct prefix subnet_of(const struct world *world, uint32_t number)
+struct prefix world_subnet(const struct world *world, uint32_t number)
 {
 	uint32_t base = world->supernet.length == 16 ? 0x0a640000 : 0x0a000000;
 
@@ -85,7 +85,7 @@ static void certify(
 		(void)crypto_scalarmult_base(founded->publics[i].bytes, founded->secrets[i].bytes);
 	}
 	founded->preshared = draw(prng);
-	founded->subnet = subnet_of(world, number);
+	founded->subnet = world_subnet(world, number);
 	founded->address = founded->subnet.address;
 	founded->address.bytes[3]++;
 	certificate.site = secret_public(&founded->identity);

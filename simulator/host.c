@@ -426,7 +426,6 @@ static void tell(struct host *host, const struct site_action *action)
 		return;
 	}
 	host->replies++;
-	host->last_reply = *action;
 	world_say(host->world, host, "reply: %s %s%s",
 		action->reply.status == SITE_REPLY_DONE     ? "done"
 		: action->reply.status == SITE_REPLY_FAILED ? "failed"
@@ -571,6 +570,20 @@ void host_event(struct host *host, const struct site_event *given)
 void host_command(struct host *host, const struct site_command *command)
 {
 	const struct site_event event = {.kind = SITE_EVENT_COMMAND, .command = command};
+
+	host_event(host, &event);
+}
+
+void host_set_clock(struct host *host, int64_t offset_ms)
+{
+	host->clock_ms = offset_ms;
+	if (host->backbone)
+		wireguard_set_wall(host->backbone, (int64_t)WORLD_WALL + offset_ms);
+}
+
+void host_wake(struct host *host)
+{
+	const struct site_event event = {.kind = SITE_EVENT_TIMER};
 
 	host_event(host, &event);
 }

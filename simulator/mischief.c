@@ -76,7 +76,7 @@ static void garbage(struct host *host)
 	packet.kind = prng_below(&host->prng, 2) ? PACKET_INITIATION : PACKET_PLAIN;
 	prng_bytes(&host->prng, packet.from.bytes, KEY_SIZE);
 	prng_bytes(&host->prng, packet.to.bytes, KEY_SIZE);
-	packet.source.port = 999;
+	packet.source.port = WORLD_STRANGER_PORT;
 	world_send(host, &packet);
 }
 

@@ -108,7 +108,8 @@ struct world *world_new(const struct world_options *options)
 		world->supernet = (struct prefix){address_ipv4(0x0a000000), 8};
 	world->host_count = options->sites;
 	world->hosts = calloc(options->sites, sizeof *world->hosts);
-	assert(world->hosts);
+	world->moved = calloc(options->sites, sizeof *world->moved);
+	assert(world->hosts && world->moved);
 	for (uint32_t i = 0; i < options->sites; i++)
 		make_host(world, i);
 	return world;
@@ -132,6 +133,7 @@ void world_free(struct world *world)
 		free(heap_pop(&world->heap).data);
 	heap_free(&world->heap);
 	free(world->walls);
+	free(world->moved);
 	free(world->hosts);
 	free(world);
 }
@@ -169,13 +171,32 @@ void world_wall(struct world *world, uint32_t from, uint32_t to, bool up)
 
 /* Datagrams on their way. */
 
+/* A home that was renumbered has its address in another of the provider's ranges. */
+static uint32_t outside_number(const struct world *world, uint32_t number)
+{
+	return OUTSIDE_BASE + (world->moved[number] % 200 << 16) + number;
+}
+
 static uint32_t find_outside(const struct world *world, const struct address *address)
 {
-	uint32_t number = ((uint32_t)address->bytes[0] << 24 | (uint32_t)address->bytes[1] << 16 |
-				  (uint32_t)address->bytes[2] << 8 | address->bytes[3]) -
-			  OUTSIDE_BASE;
+	uint32_t value = ((uint32_t)address->bytes[0] << 24 | (uint32_t)address->bytes[1] << 16 |
+			  (uint32_t)address->bytes[2] << 8 | address->bytes[3]);
+	uint32_t number = (value - OUTSIDE_BASE) & 0xffff;
 
-	return address->family == ADDRESS_IPV4 && number < world->host_count ? number : UINT32_MAX;
+	if (address->family != ADDRESS_IPV4 || number >= world->host_count ||
+		outside_number(world, number) != value)
+		return UINT32_MAX;
+	return number;
+}
+
+void world_renumber(struct world *world, uint32_t number)
+{
+	struct host *host = &world->hosts[number];
+	struct address outside;
+
+	world->moved[number]++;
+	outside = address_ipv4(outside_number(world, number));
+	router_renumber(host->router, &outside);
 }
 
 static void copy_of(struct world *world, usec_t at, uint32_t to, const struct packet *packet)
@@ -196,6 +217,8 @@ static void carry(struct world *world, struct host *from, const struct packet *p
 	struct host *to;
 
 	from->sent_bytes += packet->size + 28u;
+	if (packet->destination.port == WORLD_STRANGER_PORT)
+		world->answered_strangers++;
 	if (at == USEC_NEVER || number == UINT32_MAX || is_walled(world, from->number, number))
 		return;
 	to = &world->hosts[number];

@@ -23,7 +23,8 @@
 #define WORLD_WALL UINT64_C(1790000000000) /* ms: when the virtual time is 0 */
 #define WORLD_PORT 51821                   /* of the hubs */
 #define WORLD_HOSTS_MAX 20000
-#define WORLD_INBOX 160 /* packets that one datagram may set free */
+#define WORLD_STRANGER_PORT 999 /* from which a stranger calls; nobody may answer it */
+#define WORLD_INBOX 160         /* packets that one datagram may set free */
 
 /* How a host misbehaves. */
 enum mischief {
@@ -99,7 +100,7 @@ struct host {
 	uint32_t inbox_count;
 	struct inner *inbox[WORLD_INBOX];
 	char invite[INVITE_TEXT_SIZE];
-	struct site_action last_reply;
+	bool invited; /* its name was given away once */
 	/* What a replayer heard. */
 	struct inner *heard;
 	uint32_t heard_count;
@@ -125,6 +126,7 @@ struct world {
 	uint64_t steps;
 	uint64_t datagrams;
 	usec_t changed_at;  /* the last change that somebody wanted */
+	uint32_t *moved;    /* host by host: how often its outside address has changed */
 	uint8_t *walls;     /* host by host: a wall between them */
 	struct secret root; /* of a collective that was founded before the world began */
 	struct secret admin;
@@ -145,6 +147,12 @@ struct address world_outside(const struct world *world, uint32_t number);
 /* Puts a host behind a router. */
 void world_add_router(struct world *world, uint32_t number, const struct router_options *options);
 
+/* The home's router gets a new address from its provider. */
+void world_renumber(struct world *world, uint32_t number);
+
+/* The subnet of a host in a collective that was founded here. */
+struct prefix world_subnet(const struct world *world, uint32_t number);
+
 /* A collective that exists when the world begins: everybody holds what the first rows say. */
 void world_found(struct world *world, bool acquainted);
 
@@ -156,6 +164,9 @@ void host_wipe(struct host *host);           /* loses its state, and starts as i
 void host_command(struct host *host, const struct site_command *command);
 void host_event(struct host *host, const struct site_event *event);
 uint64_t host_wall(const struct host *host);
+
+void host_set_clock(struct host *host, int64_t offset_ms);
+void host_wake(struct host *host); /* after a pause */
 
 /* Sends a ping to another host's overlay address. */
 void host_ping(struct host *host, const struct host *to);

@@ -335,6 +335,18 @@ struct row_id site_id(const struct site *site)
 	return site->id;
 }
 
+const struct ledger_summary *site_summary(struct site *site)
+{
+	return ledger_summarize(&site->ledger, site_wall(site));
+}
+
+bool site_is_revoked(const struct site *site, const struct key *key)
+{
+	struct hash hash = hash_of(key->bytes, KEY_SIZE);
+
+	return site->has_collective && ledger_is_revoked(&site->ledger, &hash);
+}
+
 const char *site_join_text(const struct site *site)
 {
 	return site->state == SITE_JOINING ? joiner_text(&site->joiner) : "";

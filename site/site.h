@@ -331,6 +331,12 @@ bool site_is_hub(const struct site *site);
 /* NULL before the collective is known. */
 const struct ledger *site_ledger(const struct site *site);
 struct row_id site_id(const struct site *site);
+
+/* Counts and hashes of what it believes now; it belongs to a collective. */
+const struct ledger_summary *site_summary(struct site *site);
+
+/* Whether this site, by its key, was expelled for all that is known. */
+bool site_is_revoked(const struct site *site, const struct key *key);
 enum site_presence site_presence(const struct site *site, const struct row_id *member);
 
 /* The wall clock that the site goes by, ms. */

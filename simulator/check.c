@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+#include "simulator/check.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PINGS 8
+#define SPOKE_BURST_MAX (200 * 1024) /* bytes in one look, ten seconds */
+#define IDLE_MAX 60                  /* bytes a second of a spoke at rest */
+#define LOOK_EVERY (10 * USEC_SECOND)
+
+void check_init(struct check *check, const struct scenario *scenario, struct world *world,
+	struct run_result *result)
+{
+	*check = (struct check){.scenario = scenario, .world = world, .result = result};
+	check->fates = calloc(world->host_count, sizeof *check->fates);
+	assert(check->fates);
+}
+
+void check_done(struct check *check)
+{
+	free(check->fates);
+}
+
+void check_fail(struct check *check, enum property property, const struct host *host,
+	const char *format, ...)
+{
+	struct run_result *result = check->result;
+	va_list arguments;
+
+	if (result->failed != PROPERTY_NONE || !(check->scenario->properties >> property & 1))
+		return;
+	result->failed = property;
+	result->at = check->world->now;
+	result->site = host ? host->number : 0;
+	va_start(arguments, format);
+	(void)vsnprintf(result->text, sizeof result->text, format, arguments);
+	va_end(arguments);
+	world_say(
+		check->world, host, "%s DOES NOT HOLD: %s", property_name(property), result->text);
+}
+
+bool check_is_core(const struct check *check, uint32_t number)
+{
+	const struct host *host = &check->world->hosts[number];
+	const struct fate *fate = &check->fates[number];
+
+	return fate->member && !fate->expelled && !fate->left && !fate->lost && host->powered &&
+	       host->running && (host->mischief == MISCHIEF_NONE || host->hub);
+}
+
+/* After a step. */
+
+static void check_limits(struct check *check, const struct host *host)
+{
+	struct site_limit limit;
+
+	for (uint32_t i = 0; site_limit(host->site, i, &limit); i++) {
+		if (limit.used > limit.most)
+			check_fail(check, PROPERTY_MEMORY, host, "%s: %llu of %llu", limit.name,
+				(unsigned long long)limit.used, (unsigned long long)limit.most);
+	}
+}
+
+void check_step(struct world *world, struct host *host, void *context)
+{
+	(void)world;
+	check_limits(context, host);
+}
+
+/* Every second. */
+
+/* What was once accepted of a member is not undone: its number, its farewell, its expulsion. */
+static void check_memory(struct check *check, struct host *host, uint32_t other)
+{
+	const struct ledger *ledger = site_ledger(host->site);
+	const struct host *about = &check->world->hosts[other];
+	struct hash site = hash_of(about->site_key.bytes, KEY_SIZE);
+	const struct member *member = ledger_find(ledger, &about->id);
+	struct host_memory *memory = &host->memory_of;
+
+	if (ledger_is_revoked(ledger, &site))
+		memory->revoked[other] = 1;
+	else if (memory->revoked[other])
+		check_fail(check, PROPERTY_NO_RETURN, host, "the revocation of %s was forgotten",
+			about->name);
+	if (!member)
+		return;
+	if (memory->revoked[other])
+		check_fail(check, PROPERTY_NO_RETURN, host, "%s is a member again", about->name);
+	if (member->sequence < memory->sequence[other])
+		check_fail(check, PROPERTY_SEQUENCE, host,
+			"the record of %s went back from "
+			"%llu to %llu",
+			about->name, (unsigned long long)memory->sequence[other],
+			(unsigned long long)member->sequence);
+	memory->sequence[other] = member->sequence;
+	if (member->left)
+		memory->left[other] = member->sequence;
+	else if (member->sequence <= memory->left[other] && member->record != ARENA_NONE)
+		check_fail(check, PROPERTY_NO_RETURN, host, "%s left and is back", about->name);
+}
+
+static void check_privacy(struct check *check, const struct host *host)
+{
+	const struct ledger *ledger = site_ledger(host->site);
+
+	for (uint32_t i = 0; i < ledger->members.count; i++) {
+		const struct member *member = table_at(&ledger->members, i);
+		struct record record;
+
+		if (!member->hub && ledger_record(ledger, member, &record) &&
+			record.endpoint_count > 0)
+			check_fail(check, PROPERTY_PRIVACY, host,
+				"an address stands in the record of a site that is no hub");
+	}
+}
+
+/* The host whose WireGuard key this is, by what the ledger says. */
+static const struct member *owner_of(const struct ledger *ledger, const struct key *key)
+{
+	for (uint32_t i = 0; i < ledger->members.count; i++) {
+		const struct member *member = table_at(&ledger->members, i);
+		struct certificate certificate;
+
+		ledger_certificate(ledger, member, &certificate);
+		if (key_equal(&certificate.backbone, key))
+			return member;
+	}
+	return NULL;
+}
+
+static bool is_join_address(const struct prefix *prefix)
+{
+	return prefix->length == 32 && prefix->address.bytes[0] == 169 &&
+	       prefix->address.bytes[1] == 254;
+}
+
+/* What a peer of the hub may have: what its owner was founded with, and its own home network. */
+static bool is_founded(
+	const struct world *world, const struct host *owner, const struct prefix *prefix)
+{
+	struct prefix subnet = world_subnet(world, owner->number);
+	struct prefix home = {address_ipv4(0xac100000 + (owner->number << 8)), 24};
+
+	return prefix_equal(prefix, &subnet) || prefix_equal(prefix, &home);
+}
+
+static void check_peer(struct check *check, const struct host *host, const struct key *key)
+{
+	const struct ledger *ledger = site_ledger(host->site);
+	const struct member *owner = owner_of(ledger, key);
+	struct wireguard_statistics seen;
+	struct prefix allowed[64];
+	uint32_t count = wireguard_allowed(host->backbone, key, allowed, 64);
+
+	(void)wireguard_peer(host->backbone, key, &seen);
+	if (!seen.has_endpoint && seen.keepalive > 0)
+		check_fail(check, PROPERTY_CONFIGURATION, host,
+			"a peer without endpoint is kept alive");
+	if (!site_is_hub(host->site) || check->scenario->joining)
+		return;
+	if (!owner) {
+		if (check->scenario->rotates || (count == 1 && is_join_address(&allowed[0])))
+			return;
+		check_fail(check, PROPERTY_CONFIGURATION, host, "a peer that is nobody's");
+		return;
+	}
+	if (!owner->in_force || owner->left)
+		check_fail(check, PROPERTY_CONFIGURATION, host, "a peer of who is no member");
+	for (uint32_t i = 0; i < count; i++) {
+		const struct host *about = world_host(check->world, &owner->id);
+
+		if (about && !is_founded(check->world, about, &allowed[i]))
+			check_fail(check, PROPERTY_CONFIGURATION, host,
+				"%s has a prefix that is not in its certificate", about->name);
+	}
+}
+
+static void check_configuration(struct check *check, struct host *host)
+{
+	if (!host->backbone || site_wakeup(host->site) <= check->world->now || !host->said_all)
+		return;
+	for (uint32_t i = 0; i < wireguard_peer_count(host->backbone); i++)
+		check_peer(check, host, wireguard_peer_at(host->backbone, i));
+}
+
+/* The hub keeps a peer for everybody that belongs, for as long as the certificate stands. */
+static void check_eviction(struct check *check, const struct host *hub)
+{
+	const struct ledger *ledger = site_ledger(hub->site);
+
+	if (site_wakeup(hub->site) <= check->world->now || !hub->said_all || !hub->backbone)
+		return;
+	for (uint32_t i = 1; i < check->world->host_count; i++) {
+		const struct host *other = &check->world->hosts[i];
+		const struct fate *fate = &check->fates[i];
+		struct wireguard_statistics seen;
+		const struct member *member;
+		struct certificate certificate;
+
+		if (!fate->member || fate->expelled || fate->left)
+			continue;
+		member = ledger_find(ledger, &other->id);
+		if (!member || !member->in_force) {
+			check_fail(check, PROPERTY_EVICTION, hub, "%s is no member any more",
+				other->name);
+			return;
+		}
+		ledger_certificate(ledger, member, &certificate);
+		if (!member->left && !wireguard_peer(hub->backbone, &certificate.backbone, &seen) &&
+			!check->scenario->rotates)
+			check_fail(check, PROPERTY_EVICTION, hub, "%s lost its peer", other->name);
+	}
+}
+
+static void check_traffic(struct check *check)
+{
+	if (check->world->now - check->looked_at < LOOK_EVERY)
+		return;
+	check->looked_at = check->world->now;
+	for (uint32_t i = 0; i < check->world->host_count; i++) {
+		struct host *host = &check->world->hosts[i];
+		uint64_t sent = host->sent_bytes - check->fates[i].sent_before;
+		uint64_t most = SPOKE_BURST_MAX;
+
+		check->fates[i].sent_before = host->sent_bytes;
+		if (host->hub)
+			most *= check->world->host_count;
+		/* A collective that meets for the first time has more to say. */
+		most += (uint64_t)check->world->host_count * 2048;
+		if (host->mischief == MISCHIEF_NONE && sent > most)
+			check_fail(check, PROPERTY_TRAFFIC, host, "%llu bytes in ten seconds",
+				(unsigned long long)sent);
+	}
+}
+
+void check_second(struct check *check)
+{
+	struct world *world = check->world;
+	uint32_t every = world->host_count > 100 ? world->host_count / 2 : 1;
+	bool thorough = (uint64_t)(world->now / USEC_SECOND) % every == 0;
+
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		struct host *host = &world->hosts[i];
+
+		if (!host->running || !site_ledger(host->site))
+			continue;
+		if (host->leaks > 0)
+			check_fail(check, PROPERTY_REACH, host,
+				"a packet for the overlay left in clear");
+		if (!thorough)
+			continue;
+		for (uint32_t k = 0; k < world->host_count; k++)
+			check_memory(check, host, k);
+		check_privacy(check, host);
+		if (i < 16)
+			check_configuration(check, host);
+	}
+	if (world->hosts[0].running && site_is_hub(world->hosts[0].site))
+		check_eviction(check, &world->hosts[0]);
+	if (world->answered_strangers > 0)
+		check_fail(check, PROPERTY_SILENCE, NULL, "a stranger got an answer");
+	check_traffic(check);
+}
+
+/* Afterwards. */
+
+bool check_agreement(const struct check *check, uint32_t *odd)
+{
+	const struct ledger_summary *first = NULL;
+
+	for (uint32_t i = 0; i < check->world->host_count; i++) {
+		struct host *host = &check->world->hosts[i];
+		const struct ledger_summary *own;
+
+		if (!check_is_core(check, i))
+			continue;
+		*odd = i;
+		if (site_state(host->site) != SITE_MEMBER)
+			return false;
+		own = site_summary(host->site);
+		if (!first)
+			first = own;
+		else if (own->facts != first->facts || own->revocations != first->revocations ||
+			 !hash_equal(&own->facts_hash, &first->facts_hash) ||
+			 !hash_equal(&own->revocations_hash, &first->revocations_hash))
+			return false;
+	}
+	return true;
+}
+
+void check_converged(struct check *check, bool faults)
+{
+	uint32_t odd = 0;
+
+	if (!check_agreement(check, &odd))
+		check_fail(check, faults ? PROPERTY_LIVENESS : PROPERTY_CONVERGENCE,
+			&check->world->hosts[odd], "%s does not hold what the others hold",
+			check->world->hosts[odd].name);
+}
+
+static uint32_t next_core(const struct check *check, uint32_t from)
+{
+	for (uint32_t i = 1; i <= check->world->host_count; i++) {
+		uint32_t number = (from + i) % check->world->host_count;
+
+		if (check_is_core(check, number))
+			return number;
+	}
+	return from;
+}
+
+void check_begin_reach(struct check *check)
+{
+	struct world *world = check->world;
+
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		check->fates[i].pings_before = world->hosts[i].pings_answered;
+		for (int k = 0; k < PINGS && check_is_core(check, i); k++)
+			host_ping(&world->hosts[i], &world->hosts[next_core(check, i)]);
+	}
+}
+
+void check_end_reach(struct check *check)
+{
+	struct world *world = check->world;
+
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		uint32_t other = next_core(check, i);
+
+		if (check_is_core(check, i) && other != i &&
+			world->hosts[i].pings_answered == check->fates[i].pings_before)
+			check_fail(check, PROPERTY_REACH, &world->hosts[i], "%s does not reach %s",
+				world->hosts[i].name, world->hosts[other].name);
+	}
+}
+
+void check_rest(struct check *check, usec_t duration)
+{
+	struct world *world = check->world;
+	uint64_t sum = 0;
+	uint32_t count = 0;
+
+	for (uint32_t i = 1; i < world->host_count; i++) {
+		if (!check_is_core(check, i))
+			continue;
+		sum += world->hosts[i].sent_bytes - check->fates[i].sent_before;
+		count++;
+	}
+	if (count == 0 || duration < USEC_SECOND)
+		return;
+	check->result->idle = sum / count / (uint64_t)(duration / USEC_SECOND);
+	if (check->result->idle > IDLE_MAX && check->scenario->mischief_count == 0)
+		check_fail(check, PROPERTY_TRAFFIC, NULL, "%llu bytes a second at rest",
+			(unsigned long long)check->result->idle);
+}

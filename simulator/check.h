@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.h - the properties that hold whatever happens, and those that hold once it is over.
+ */
+#pragma once
+
+#include "simulator/run.h"
+
+/* What the world's maker knows of a host, beside what the host believes. */
+struct fate {
+	bool member; /* was certified, and nobody has taken that back */
+	bool expelled;
+	bool left;
+	bool lost;             /* its state, or it is a twin: not a part of what has to be well */
+	uint64_t sent_before;  /* bytes, at the last look */
+	uint32_t pings_before; /* answered, at the last look */
+};
+
+struct check {
+	const struct scenario *scenario;
+	struct world *world;
+	struct run_result *result;
+	struct fate *fates;
+	usec_t looked_at;
+};
+
+void check_init(struct check *check, const struct scenario *scenario, struct world *world,
+	struct run_result *result);
+void check_done(struct check *check);
+
+/* After a step of a host: the host alone. */
+void check_step(struct world *world, struct host *host, void *context);
+
+/* Every second: pairs, ledgers, owners of prefixes. */
+void check_second(struct check *check);
+
+/* Whether all that have to be well hold the same. */
+bool check_agreement(const struct check *check, uint32_t *odd);
+
+/* After it is over. */
+void check_converged(struct check *check, bool faults);
+void check_begin_reach(struct check *check);
+void check_end_reach(struct check *check);
+void check_rest(struct check *check, usec_t duration);
+
+/* A property does not hold; the first is what counts. */
+void check_fail(struct check *check, enum property property, const struct host *host,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* A member that has to be well: honest, neither expelled nor gone nor lost, and running. */
+bool check_is_core(const struct check *check, uint32_t number);
