@@ -23,6 +23,7 @@ struct offer {
 	struct fact fact;
 	struct hash hash; /* of its bytes, once needed */
 	bool may_verify;
+	bool restored; /* was believed before: dates are not judged again */
 	struct ledger_outcome *outcome;
 };
 
@@ -215,7 +216,7 @@ static enum verdict check_signature(struct offer *offer, const struct key *signe
 
 static bool is_future(const struct offer *offer, uint64_t time)
 {
-	return time > offer->now + LEDGER_FUTURE_MS;
+	return !offer->restored && time > offer->now + LEDGER_FUTURE_MS;
 }
 
 /* By (version, hash): what the offered fact is to the one that is held. */
@@ -655,7 +656,7 @@ static enum verdict check_record(
 	}
 	if (is_future(offer, record->sequence) || is_future(offer, record->issued_at))
 		return VERDICT_FUTURE;
-	if (record_expires(record) <= offer->now)
+	if (!offer->restored && record_expires(record) <= offer->now)
 		return VERDICT_EXPIRED;
 	return VERDICT_NEW;
 }
@@ -742,13 +743,14 @@ static bool is_held_record(
 	return true;
 }
 
-struct ledger_outcome ledger_offer(
-	struct ledger *ledger, uint64_t now, const void *bytes, size_t size, bool may_verify)
+static struct ledger_outcome offer_bytes(const struct offer *given, const void *bytes, size_t size)
 {
 	struct ledger_outcome outcome = {0};
-	struct offer offer = {
-		.ledger = ledger, .now = now, .may_verify = may_verify, .outcome = &outcome};
+	struct offer offer = *given;
+	struct ledger *ledger = offer.ledger;
 	int r;
+
+	offer.outcome = &outcome;
 
 	if (is_held_record(ledger, bytes, size, &outcome)) {
 		ledger->counters[VERDICT_KNOWN]++;
@@ -765,6 +767,21 @@ struct ledger_outcome ledger_offer(
 	if (outcome.row.version != LEDGER_REVOKED_VERSION)
 		outcome.row = ledger_row(ledger, &outcome.row.id);
 	return outcome;
+}
+
+struct ledger_outcome ledger_offer(
+	struct ledger *ledger, uint64_t now, const void *bytes, size_t size, bool may_verify)
+{
+	const struct offer offer = {.ledger = ledger, .now = now, .may_verify = may_verify};
+
+	return offer_bytes(&offer, bytes, size);
+}
+
+struct ledger_outcome ledger_restore(struct ledger *ledger, const void *bytes, size_t size)
+{
+	const struct offer offer = {.ledger = ledger, .may_verify = true, .restored = true};
+
+	return offer_bytes(&offer, bytes, size);
 }
 
 const char *verdict_text(enum verdict verdict)

@@ -154,6 +154,9 @@ void ledger_init(struct ledger *ledger, const struct ledger_options *options, vo
 struct ledger_outcome ledger_offer(
 	struct ledger *ledger, uint64_t now, const void *bytes, size_t size, bool may_verify);
 
+/* Takes back what was believed before, whatever the clock shows now. */
+struct ledger_outcome ledger_restore(struct ledger *ledger, const void *bytes, size_t size);
+
 /* A sentence fragment for people: "not signed by whom it should be". */
 const char *verdict_text(enum verdict verdict);
 

@@ -201,9 +201,11 @@ static void check_eviction(struct check *check, const struct host *hub)
 		const struct member *member;
 		struct certificate certificate;
 
+		member = ledger_find(ledger, &other->id);
+		if (fate->joining && member)
+			check->fates[i].member = true;
 		if (!fate->member || fate->expelled || fate->left)
 			continue;
-		member = ledger_find(ledger, &other->id);
 		if (!member || !member->in_force) {
 			check_fail(check, PROPERTY_EVICTION, hub, "%s is no member any more",
 				other->name);

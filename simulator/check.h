@@ -8,7 +8,8 @@
 
 /* What the world's maker knows of a host, beside what the host believes. */
 struct fate {
-	bool member; /* was certified, and nobody has taken that back */
+	bool member;  /* was certified, and nobody has taken that back */
+	bool joining; /* has an invite, and may become a member */
 	bool expelled;
 	bool left;
 	bool lost;             /* its state, or it is a twin: not a part of what has to be well */

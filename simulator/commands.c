@@ -491,6 +491,26 @@ static bool read_option(int option, struct options *options)
 	}
 }
 
+static int obey(const char *command, const char *subject, bool more, struct options *options)
+{
+	if (strcmp(command, "list") == 0 && !subject)
+		return command_list();
+	if (!subject || more)
+		return usage(stderr, EXIT_USE);
+	if (strcmp(command, "run") == 0)
+		return command_run(subject, options);
+	if (strcmp(command, "replay") == 0)
+		return command_replay(subject, options);
+	if (strcmp(command, "shrink") == 0)
+		return command_shrink(subject, options);
+	if (strcmp(command, "sweep") == 0)
+		return sweep_run(subject, options->sites_max,
+			       isatty(STDERR_FILENO) ? stderr : NULL) < 0
+			       ? 1
+			       : 0;
+	return usage(stderr, EXIT_USE);
+}
+
 int simulator_main(int argc, char **argv)
 {
 	static const struct option longs[] = {
@@ -506,8 +526,6 @@ int simulator_main(int argc, char **argv)
 		{NULL, 0, NULL, 0},
 	};
 	struct options options = {.jobs = 1, .sites_max = 1000};
-	const char *command;
-	const char *subject;
 	int option;
 
 	if (sodium_init() < 0)
@@ -520,22 +538,6 @@ int simulator_main(int argc, char **argv)
 			return EXIT_USE;
 		}
 	}
-	command = optind < argc ? argv[optind] : "";
-	subject = optind + 1 < argc ? argv[optind + 1] : NULL;
-	if (strcmp(command, "list") == 0 && !subject)
-		return command_list();
-	if (!subject || optind + 2 < argc)
-		return usage(stderr, EXIT_USE);
-	if (strcmp(command, "run") == 0)
-		return command_run(subject, &options);
-	if (strcmp(command, "replay") == 0)
-		return command_replay(subject, &options);
-	if (strcmp(command, "shrink") == 0)
-		return command_shrink(subject, &options);
-	if (strcmp(command, "sweep") == 0)
-		return sweep_run(subject, options.sites_max,
-			       isatty(STDERR_FILENO) ? stderr : NULL) < 0
-			       ? 1
-			       : 0;
-	return usage(stderr, EXIT_USE);
+	return obey(optind < argc ? argv[optind] : "", optind + 1 < argc ? argv[optind + 1] : NULL,
+		optind + 2 < argc, &options);
 }

@@ -605,7 +605,7 @@ static int restore_row(const struct store_row *row, void *context)
 	memcpy(restored.key, row->key, row->key_size);
 	if (row->size > 0)
 		memcpy(restored.bytes, row->bytes, row->size);
-	(void)site_restore(host->site, host_wall(host), &restored);
+	(void)site_restore(host->site, &restored);
 	return 0;
 }
 

@@ -75,7 +75,7 @@ static void join(struct run *run, struct host *host)
 	command.text = hub->invite;
 	world_say(run->world, host, "joins");
 	host_command(host, &command);
-	run->check.fates[host->number].member = true;
+	run->check.fates[host->number].joining = true;
 	run->check.fates[host->number].lost = false;
 }
 
@@ -371,7 +371,10 @@ static void heal(struct run *run)
 		struct host *host = &world->hosts[i];
 
 		host->full = false;
-		if (run->check.fates[i].member) {
+		/* What it says at such a rate never comes to rest. */
+		if (host->mischief == MISCHIEF_EQUIVOCATE)
+			host->mischief = MISCHIEF_GARBAGE;
+		if (run->check.fates[i].member || run->check.fates[i].joining) {
 			host_power(host, true);
 			host_run(host, true);
 		}

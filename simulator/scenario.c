@@ -95,6 +95,8 @@ static const char *const mischiefs[MISCHIEFS] = {
 
 /* Reading. */
 
+#define TIME_MAX (1000 * USEC_DAY)
+
 struct reading {
 	struct scenario *scenario;
 	struct problems *problems;
@@ -147,7 +149,7 @@ static usec_t read_time(struct reading *reading, const struct tree_node *node)
 	value = strtoull(node->text, &end, 10);
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
 		if (end != node->text && strcmp(end, units[i].unit) == 0 && errno == 0 &&
-			value <= 100000000)
+			value <= (unsigned long long)(TIME_MAX / units[i].length))
 			return (usec_t)value * units[i].length;
 	}
 	problems_add(reading->problems, node->line, node->column,
@@ -258,6 +260,7 @@ static void read_routers(struct reading *reading, const struct tree_node *list)
 				item->text);
 			continue;
 		}
+		scenario->router_names[scenario->router_count] = router_kinds[kind].name;
 		scenario->routers[scenario->router_count++] = router_kinds[kind].options;
 		if (list->kind != TREE_LIST)
 			return;
@@ -567,12 +570,7 @@ static void write_line(FILE *out, const struct link_options *line)
 static void write_routers(FILE *out, const struct scenario *scenario)
 {
 	for (uint32_t i = 0; i < scenario->router_count; i++) {
-		size_t kind = 0;
-
-		while (memcmp(&router_kinds[kind].options, &scenario->routers[i],
-			       sizeof scenario->routers[i]) != 0)
-			kind++;
-		(void)fprintf(out, "%s%s", i == 0 ? "routers: [" : ", ", router_kinds[kind].name);
+		(void)fprintf(out, "%s%s", i == 0 ? "routers: [" : ", ", scenario->router_names[i]);
 	}
 	if (scenario->router_count > 0)
 		(void)fprintf(out, "]\n");

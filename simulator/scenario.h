@@ -64,6 +64,7 @@ struct scenario {
 	struct link_options line;
 	uint32_t router_count; /* homes take them in turn; none: no routers */
 	struct router_options routers[SCENARIO_ROUTERS_MAX];
+	const char *router_names[SCENARIO_ROUTERS_MAX];
 	uint32_t mischief_count;
 	struct scenario_mischief mischief[SCENARIO_MISCHIEF_MAX];
 	uint32_t properties;         /* bits */

@@ -114,13 +114,13 @@ static int restore_setting(struct site *site, const struct site_row *row)
 	return 0;
 }
 
-static int restore_fact(struct site *site, uint64_t wall, const struct site_row *row)
+static int restore_fact(struct site *site, const struct site_row *row)
 {
 	struct ledger_outcome outcome;
 
 	if (!site->has_collective)
 		return -EBADMSG;
-	outcome = ledger_offer(&site->ledger, wall, row->bytes, row->size, true);
+	outcome = ledger_restore(&site->ledger, row->bytes, row->size);
 	/* What does not count any more stays in the store until something newer takes its place. */
 	if (outcome.verdict == VERDICT_MALFORMED || outcome.verdict == VERDICT_UNSIGNED ||
 		outcome.verdict == VERDICT_OVERSIZED)
@@ -168,7 +168,7 @@ static int restore_floor(struct site *site, const struct site_row *row)
 	return 0;
 }
 
-int site_restore(struct site *site, uint64_t wall, const struct site_row *row)
+int site_restore(struct site *site, const struct site_row *row)
 {
 	struct key preshared;
 	struct key key;
@@ -179,7 +179,7 @@ int site_restore(struct site *site, uint64_t wall, const struct site_row *row)
 		r = restore_setting(site, row);
 		break;
 	case SITE_TABLE_FACT:
-		r = restore_fact(site, wall, row);
+		r = restore_fact(site, row);
 		break;
 	case SITE_TABLE_PRESHARED:
 		if (row->key_size != KEY_SIZE || row->size != KEY_SIZE)

@@ -296,10 +296,10 @@ struct site *site_init(void *memory, const struct site_options *options,
 void site_wipe(struct site *site);
 
 /*
- * Hands in what the store holds, settings first, then in the order of table and kind; wall is the
- * machine's clock. Returns 0, or -EBADMSG for a row that no program like this one wrote.
+ * Hands in what the store holds, settings first, then in the order of table and kind. Returns 0, or
+ * -EBADMSG for a row that no program like this one wrote.
  */
-int site_restore(struct site *site, uint64_t wall, const struct site_row *row);
+int site_restore(struct site *site, const struct site_row *row);
 void site_restore_key(struct site *site, enum site_key_slot slot, const struct key *key);
 
 void site_step(

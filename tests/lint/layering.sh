@@ -7,7 +7,7 @@ cd "${SOURCE:?}" || exit 1
 # shellcheck source=tools/common.sh
 . tools/common.sh
 
-pure=(base gossip)
+pure=(base gossip site)
 
 # Headers that a folder includes from the others are those that layers.txt grants it.
 includes_of() {
@@ -40,6 +40,8 @@ libraries_of() {
 	local -A forbidden=(
 		[base]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
 		[gossip]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
+		[site]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
+		[simulator]='event|libmnl|natpmp|yaml|sqlite3|sys/socket|netinet|arpa'
 		[config]='event|libmnl|natpmp|sqlite3|sys/socket|sys/time|netinet'
 		[store]='event|libmnl|natpmp|yaml|sys/socket|netinet'
 	)
@@ -68,6 +70,12 @@ no_variables_in() {
 		grep -E '\bO \.(t?data|t?bss)(\.|\s)' | grep -v '\.data\.rel\.ro' | awk '{ print $NF }' | grep .
 }
 
+# The virtual world has the virtual clock and the seed's chance only; its commands may show progress.
+world_is_virtual() {
+	! nm -u "$BUILD/gcc/simulator/libsimulator.a" 2>/dev/null | awk '$1 == "U" { print $2 }' |
+		grep -xE 'clock|clock_gettime|gettimeofday|time|s?rand(om)?|randombytes_(buf|random|uniform)|getrandom|getenv'
+}
+
 # The checks themselves can fail: a library that breaks every rule is caught.
 check_bites() {
 	mkdir -p "$work/gcc/base" || return 1
@@ -92,12 +100,13 @@ mapfile -t folders < <(sed -n 's/^\([a-z]*\):.*/\1/p' tests/lint/layers.txt)
 for folder in "${folders[@]}"; do
 	check "$folder/ includes what it may" includes_of "$folder"
 done
-for folder in base gossip config store; do
+for folder in base gossip site config store simulator; do
 	check "$folder/ uses no library that is not its own" libraries_of "$folder"
 done
 for folder in "${pure[@]}"; do
 	check "lib$folder takes nothing impure" symbols_of "$folder"
 	check "lib$folder has no variable at file scope" no_variables_in "$folder"
 done
+check "the virtual world reads no clock and draws no chance" world_is_virtual
 check "the layering checks bite" check_bites
 finish
