@@ -8,6 +8,7 @@ void joiner_init(struct joiner *joiner, usec_t now, const struct join_request *r
 		.request = *request,
 		.next = now,
 		.pause = JOINER_ASK_FIRST,
+		.asking_since = now,
 	};
 }
 
@@ -16,6 +17,13 @@ static void ask_again(struct joiner *joiner, usec_t now)
 	joiner->state = JOINER_ASKING;
 	joiner->next = now;
 	joiner->pause = JOINER_ASK_FIRST;
+	joiner->asking_since = now;
+}
+
+static void settle(struct joiner *joiner, usec_t now)
+{
+	joiner->state = JOINER_SETTLING;
+	joiner->next = now + JOINER_SETTLE;
 }
 
 struct joiner_action joiner_step(struct joiner *joiner, usec_t now)
@@ -32,6 +40,12 @@ struct joiner_action joiner_step(struct joiner *joiner, usec_t now)
 		action.own_key = false;
 		__attribute__((fallthrough));
 	case JOINER_ASKING:
+		if (now - joiner->asking_since >= JOINER_ASK_FOR) {
+			/* Perhaps it has admitted us long ago. */
+			settle(joiner, now);
+			action.own_key = true;
+			break;
+		}
 		action.send = true;
 		joiner->next = now + joiner->pause;
 		joiner->pause = usec_min(2 * joiner->pause, JOINER_ASK_MOST);
@@ -58,13 +72,13 @@ void joiner_receive(
 		return;
 	joiner->reply = *reply;
 	joiner->answered = true;
+	joiner->asking_since = now;
 	joiner->clock_offset = (int64_t)reply->clock - (int64_t)wall;
 	switch (reply->status) {
 	case JOIN_GRANTED:
 		if (joiner->state == JOINER_SETTLING)
 			break;
-		joiner->state = JOINER_SETTLING;
-		joiner->next = now + JOINER_SETTLE;
+		settle(joiner, now);
 		break;
 	case JOIN_APPROVAL:
 	case JOIN_NO_ADMIN:
@@ -83,6 +97,12 @@ void joiner_receive(
 		joiner->next = USEC_NEVER;
 		break;
 	}
+}
+
+void joiner_heard(struct joiner *joiner, usec_t now)
+{
+	if (joiner->state == JOINER_SETTLING)
+		joiner->next = now + JOINER_SETTLE;
 }
 
 void joiner_settled(struct joiner *joiner)

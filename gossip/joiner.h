@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * joiner.h - the friend's side of joining: asks under the temporary key until the certificate is
- * granted, then comes under its own key until it holds the ledger, and goes back to asking when
- * that does not work. What it needs to begin again after a crash is the invite and its keys.
+ * granted, then comes under its own key until it holds the ledger. Whichever key meets with
+ * silence, the other is tried: what the hub knows of us may be more or less than we remember.
+ * What it needs to begin again after a crash is the invite and its keys.
  */
 #pragma once
 
@@ -12,7 +13,8 @@
 
 #define JOINER_ASK_FIRST (200 * USEC_MSEC)
 #define JOINER_ASK_MOST (5 * USEC_SECOND)
-#define JOINER_SETTLE (5 * USEC_SECOND) /* under its own key, before asking again */
+#define JOINER_ASK_FOR (15 * USEC_SECOND) /* without an answer, before trying its own key */
+#define JOINER_SETTLE (12 * USEC_SECOND)  /* under its own key and silence: two handshakes */
 
 enum joiner_state {
 	JOINER_ASKING,   /* temporary key */
@@ -28,6 +30,7 @@ struct joiner {
 	bool answered;           /* by the hub, ever */
 	usec_t next;
 	usec_t pause;
+	usec_t asking_since; /* or the last answer */
 	int64_t clock_offset; /* ms, the hub's minus ours */
 };
 
@@ -46,6 +49,9 @@ usec_t joiner_wakeup(const struct joiner *joiner);
 /* A reply came; wall is our clock, ms. Replies to others are passed over. */
 void joiner_receive(
 	struct joiner *joiner, usec_t now, uint64_t wall, const struct join_reply *reply);
+
+/* The hub spoke to us under our own key. */
+void joiner_heard(struct joiner *joiner, usec_t now);
 
 /* The ledger holds our certificate, and one complete exchange with the hub was made. */
 void joiner_settled(struct joiner *joiner);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PINGS 8
 #define SPOKE_BURST_MAX (200 * 1024) /* bytes in one look, ten seconds */
 #define IDLE_MAX 60                  /* bytes a second of a spoke at rest */
 #define LOOK_EVERY (10 * USEC_SECOND)
@@ -321,7 +320,16 @@ void check_begin_reach(struct check *check)
 
 	for (uint32_t i = 0; i < world->host_count; i++) {
 		check->fates[i].pings_before = world->hosts[i].pings_answered;
-		for (int k = 0; k < PINGS && check_is_core(check, i); k++)
+	}
+}
+
+void check_try_reach(struct check *check)
+{
+	struct world *world = check->world;
+
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		if (check_is_core(check, i) &&
+			world->hosts[i].pings_answered == check->fates[i].pings_before)
 			host_ping(&world->hosts[i], &world->hosts[next_core(check, i)]);
 	}
 }

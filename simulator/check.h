@@ -41,6 +41,7 @@ bool check_agreement(const struct check *check, uint32_t *odd);
 /* After it is over. */
 void check_converged(struct check *check, bool faults);
 void check_begin_reach(struct check *check);
+void check_try_reach(struct check *check);
 void check_end_reach(struct check *check);
 void check_rest(struct check *check, usec_t duration);
 

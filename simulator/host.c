@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gossip/fact.h"
+#include "simulator/story.h"
 
 #define PORT_PING 7
 #define PORT_PONG 8
@@ -173,6 +174,8 @@ static void receive_inner(struct host *host, const struct inner *inner)
 	event.datagram.port = inner->destination.port;
 	event.datagram.bytes = inner->bytes;
 	event.datagram.size = inner->size;
+	if (host->world->options.trace)
+		story_datagram(host, &event);
 	host_event(host, &event);
 }
 
@@ -417,12 +420,8 @@ static void send_datagram(struct host *host, const struct site_action *action)
 static void tell(struct host *host, const struct site_action *action)
 {
 	if (action->kind == SITE_LOG) {
-		char text[160];
-
 		host->logs[action->log.code]++;
-		(void)snprintf(text, sizeof text, "%s", site_log_text(action->log.code));
-		world_say(host->world, host, "log: %s [%s %lld]", text, action->log.name,
-			(long long)action->log.number);
+		story_log(host, action);
 		return;
 	}
 	host->replies++;
@@ -538,6 +537,19 @@ static void poll(struct host *host)
 	}
 }
 
+/* Every byte that is said or kept counts for the hash. */
+static void mix_action(struct world *world, const struct site_action *action)
+{
+	world_mix(world, action->kind, world->now, 0);
+	if (action->kind == SITE_SEND)
+		world_mix_bytes(world, action->send.bytes, action->send.size);
+	else if (action->kind == SITE_SAVE)
+		world_mix_bytes(world, action->row.bytes, action->row.size);
+	else if (action->kind == SITE_PEER || action->kind == SITE_PEER_REMOVE ||
+		 action->kind == SITE_ALLOW || action->kind == SITE_DISALLOW)
+		world_mix_bytes(world, action->allow.key.bytes, KEY_SIZE);
+}
+
 void host_event(struct host *host, const struct site_event *given)
 {
 	struct world *world = host->world;
@@ -553,7 +565,9 @@ void host_event(struct host *host, const struct site_event *given)
 	world_mix(world, (uint64_t)world->now, (uint64_t)event.kind << 32 | host->number,
 		actions->count);
 	for (uint32_t i = 0; i < actions->count; i++) {
-		world_mix(world, actions->items[i].kind, actions->items[i].send.size, i);
+		mix_action(world, &actions->items[i]);
+		if (world->options.trace)
+			story_action(host, &actions->items[i]);
 		perform(host, &actions->items[i], &after);
 	}
 	if (world->stepped)
@@ -644,6 +658,8 @@ void host_run(struct host *host, bool on)
 	prng_bytes(&host->prng, seed, sizeof seed);
 	host->site = site_init(host->memory, &host->options, seed);
 	host->starts++;
+	/* It was another process that was stopped. */
+	host->paused_until = 0;
 	host->said_all = false;
 	host->said_count = 0;
 	/* Routes and addresses of an older agent are looked up, not remembered. */

@@ -11,6 +11,7 @@ enum event_kind { EVENT_ARRIVAL, EVENT_WIREGUARD, EVENT_SITE, EVENT_MISCHIEF };
 /* world.c */
 void world_send(struct host *from, const struct packet *packet);
 void world_mix(struct world *world, uint64_t a, uint64_t b, uint64_t c);
+void world_mix_bytes(struct world *world, const uint8_t *bytes, size_t size);
 
 /* host.c */
 void host_free(struct host *host);

@@ -30,17 +30,34 @@ static usec_t wait_for_turn(struct link *link, usec_t now, uint32_t size)
 	return link->busy_until;
 }
 
+/* Evenly from nothing to twice the average. */
+static usec_t draw_around(struct link *link, usec_t average)
+{
+	return 1 + (usec_t)prng_below(&link->prng, 2 * (uint64_t)average);
+}
+
+static bool is_ill(struct link *link, usec_t now)
+{
+	const struct link_options *o = &link->options;
+
+	if (o->well == 0)
+		return false;
+	if (link->turns_at == 0)
+		link->turns_at = draw_around(link, o->well);
+	while (link->turns_at <= now) {
+		link->is_ill = !link->is_ill;
+		link->turns_at += draw_around(link, link->is_ill ? o->ill : o->well);
+	}
+	return link->is_ill;
+}
+
 usec_t link_pass(struct link *link, usec_t now, uint32_t size)
 {
 	const struct link_options *o = &link->options;
 	usec_t at = wait_for_turn(link, now, size);
 
 	link->bytes += size + HEADERS;
-	if (o->ill > 0 || link->is_ill) {
-		if (link->is_ill ? happens(link, o->well) : happens(link, o->ill))
-			link->is_ill = !link->is_ill;
-	}
-	if (at == USEC_NEVER || link->is_ill || happens(link, o->loss) ||
+	if (at == USEC_NEVER || is_ill(link, now) || happens(link, o->loss) ||
 		(o->mtu > 0 && size > o->mtu)) {
 		link->lost++;
 		return USEC_NEVER;

@@ -3,7 +3,8 @@
  * link.h - a home's line to the internet: delay, jitter, loss alone and in bursts, copies,
  * overtaking, a rate with a queue, and a largest datagram.
  *
- * Loss in bursts is Gilbert and Elliott's: the line is well or ill, and loses while it is ill.
+ * Loss in bursts is Gilbert and Elliott's: the line is well or ill, and loses all while it is ill.
+ * Both last for a time, not for a number of packets: a line that is hardly used gets well, too.
  */
 #pragma once
 
@@ -17,8 +18,8 @@ struct link_options {
 	usec_t delay;       /* one way */
 	usec_t jitter;      /* added evenly from 0 to this */
 	uint32_t loss;      /* per million, each alone */
-	uint32_t ill;       /* per million packets: the line falls ill */
-	uint32_t well;      /* per million packets: it gets well; while ill, all is lost */
+	usec_t well;        /* from getting well to falling ill, on average; 0: never ill */
+	usec_t ill;         /* from falling ill to getting well, on average */
 	uint32_t duplicate; /* per million */
 	uint32_t reorder;   /* per million: held back by up to four delays */
 	uint64_t rate;      /* bytes a second; 0: no bound */
@@ -29,6 +30,7 @@ struct link_options {
 struct link {
 	struct link_options options;
 	bool is_ill;
+	usec_t turns_at; /* when that changes; 0: to be drawn */
 	usec_t busy_until;
 	uint64_t lost;
 	uint64_t bytes;

@@ -10,6 +10,7 @@
 #define JOIN_FIRST (2 * USEC_SECOND)
 #define JOIN_EVERY (2 * USEC_SECOND)
 #define REACH_FOR (5 * USEC_SECOND)
+#define REACH_FOR_LOSSY (30 * USEC_SECOND) /* a lost handshake is tried again after 5 s */
 #define REST_FOR (2 * USEC_MINUTE)
 
 /* A moment at which something begins or ends. */
@@ -421,6 +422,23 @@ static void await_agreement(struct run *run, usec_t from, usec_t until)
 	advance(run, until);
 }
 
+/* Everybody calls its neighbour until it answers. */
+static void try_reach(struct run *run)
+{
+	const struct link_options *line = &run->scenario->line;
+	usec_t patience = line->loss > 0 || line->well > 0 ? REACH_FOR_LOSSY : REACH_FOR;
+	usec_t until = run->world->now + patience;
+
+	check_begin_reach(&run->check);
+	while (run->world->now < until) {
+		check_try_reach(&run->check);
+		advance(run, run->world->now + USEC_SECOND);
+		if (run->check.result->failed != PROPERTY_NONE)
+			return;
+	}
+	check_end_reach(&run->check);
+}
+
 static void play(struct run *run)
 {
 	const struct scenario *scenario = run->scenario;
@@ -447,9 +465,7 @@ static void play(struct run *run)
 	if (result->failed != PROPERTY_NONE)
 		return;
 	check_second(&run->check);
-	check_begin_reach(&run->check);
-	advance(run, run->world->now + REACH_FOR);
-	check_end_reach(&run->check);
+	try_reach(run);
 	rest = scenario->duration - run->world->now;
 	advance(run, scenario->duration > REST_FOR && rest > REST_FOR
 			     ? scenario->duration - REST_FOR

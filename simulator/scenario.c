@@ -222,9 +222,9 @@ static void read_line(struct reading *reading, const struct tree_node *map)
 		else if (strcmp(key->text, "loss") == 0)
 			line->loss = read_share(reading, key->value);
 		else if (strcmp(key->text, "ill") == 0)
-			line->ill = read_share(reading, key->value);
+			line->ill = read_time(reading, key->value);
 		else if (strcmp(key->text, "well") == 0)
-			line->well = read_share(reading, key->value);
+			line->well = read_time(reading, key->value);
 		else if (strcmp(key->text, "duplicate") == 0)
 			line->duplicate = read_share(reading, key->value);
 		else if (strcmp(key->text, "reorder") == 0)
@@ -555,8 +555,9 @@ static void write_line(FILE *out, const struct link_options *line)
 	(void)fprintf(out, "line: {delay: %" PRId64 "us, jitter: %" PRId64 "us", line->delay,
 		line->jitter);
 	write_share(out, "loss", line->loss);
-	write_share(out, "ill", line->ill);
-	write_share(out, "well", line->well);
+	if (line->well > 0)
+		(void)fprintf(
+			out, ", well: %" PRId64 "us, ill: %" PRId64 "us", line->well, line->ill);
 	write_share(out, "duplicate", line->duplicate);
 	write_share(out, "reorder", line->reorder);
 	if (line->rate > 0)

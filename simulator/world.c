@@ -25,12 +25,16 @@ struct address world_outside(const struct world *world, uint32_t number)
 
 /* The trace. */
 
-static void mix(struct world *world, const void *bytes, size_t size)
+/* Eight bytes at a time, the lowest first on every machine. */
+void world_mix_bytes(struct world *world, const uint8_t *bytes, size_t size)
 {
-	const uint8_t *at = bytes;
+	uint64_t word = size;
 
-	for (size_t i = 0; i < size; i++)
-		world->hash = (world->hash ^ at[i]) * FNV_PRIME;
+	for (size_t i = 0; i < size; i++) {
+		word = word << 8 | bytes[i];
+		if (i % 8 == 7 || i + 1 == size)
+			world->hash = (world->hash ^ word ^ world->hash >> 29) * FNV_PRIME;
+	}
 }
 
 void world_mix(struct world *world, uint64_t a, uint64_t b, uint64_t c)
@@ -50,7 +54,7 @@ void world_say(struct world *world, const struct host *host, const char *format,
 	size = vsnprintf(line, sizeof line, format, arguments);
 	va_end(arguments);
 	assert(size >= 0);
-	mix(world, line, strlen(line));
+	world_mix_bytes(world, (const uint8_t *)line, (size_t)strlen(line));
 	world_mix(world, (uint64_t)world->now, host ? host->number : UINT32_MAX, 1);
 	if (world->options.trace)
 		(void)fprintf(world->options.trace, "%12.6f  %-12s  %s\n",

@@ -99,12 +99,31 @@ void site_peer_tell(struct site *site, struct site_actions *out, struct site_pee
 
 static void remove_peer(struct site *site, struct site_actions *out, uint32_t position)
 {
-	const struct site_peer *peer = table_at(&site->peers, position);
-	struct site_action *action = site_emit(out, SITE_PEER_REMOVE);
+	const struct key key = ((const struct site_peer *)table_at(&site->peers, position))->key;
+	struct site_action *action;
 
-	action->interface = SITE_BACKBONE;
-	action->allow.key = peer->key;
 	table_remove(&site->peers, position);
+	/* WireGuard knows peers by their keys alone. */
+	if (peer_with_key(site, &key))
+		return;
+	action = site_emit(out, SITE_PEER_REMOVE);
+	action->interface = SITE_BACKBONE;
+	action->allow.key = key;
+}
+
+void site_peer_rename(struct site *site, const struct row_id *from, const struct row_id *to)
+{
+	struct site_peer *peer = site_peer_of(site, from);
+	struct site_peer renamed;
+
+	if (!peer || site_peer_of(site, to))
+		return;
+	renamed = *peer;
+	renamed.member = *to;
+	table_remove(&site->peers, table_lower_bound(&site->peers, peer->member.bytes));
+	peer = table_add(&site->peers, renamed.member.bytes);
+	assert(peer);
+	*peer = renamed;
 }
 
 /* Where the hub or a member is to be called first. Returns false when nothing is known. */

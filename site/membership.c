@@ -66,6 +66,7 @@ static void follow_hub(struct site *site, struct site_actions *out)
 	if (memcmp(&hub->id, &site->hub, ROW_ID_SIZE) != 0) {
 		/* The hub so far was known by its key alone. */
 		sync_disconnect(&site->sync, &site->hub);
+		site_peer_rename(site, &site->hub, &hub->id);
 		site->hub = hub->id;
 		site->dirty = true;
 	}

@@ -183,6 +183,7 @@ static void receive_gossip(
 		return;
 	}
 	site_presence_datagram(site, &sender);
+	joiner_heard(&site->joiner, site->now);
 	if (envelope_type(event->datagram.bytes, event->datagram.size) == ENVELOPE_PETITION) {
 		site_petition_datagram(site, event, out);
 		return;

@@ -228,6 +228,8 @@ const struct key *site_secret_of(const struct site *site, const struct key *peer
 void site_set_secret(struct site *site, const struct key *peer, const struct key *preshared);
 void site_peer_tell(struct site *site, struct site_actions *out, struct site_peer *peer,
 	const struct invite_endpoint *endpoint);
+/* A peer that was known by its key alone turns out to be this member. */
+void site_peer_rename(struct site *site, const struct row_id *from, const struct row_id *to);
 void site_backbone_clear(struct site *site);
 
 /* Tells the device and its address alone, where they have changed. */
