@@ -30,7 +30,7 @@ struct joiner {
 	bool answered;           /* by the hub, ever */
 	usec_t next;
 	usec_t pause;
-	usec_t asking_since; /* or the last answer */
+	usec_t asking_since;  /* or the last answer */
 	int64_t clock_offset; /* ms, the hub's minus ours */
 };
 

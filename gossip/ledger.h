@@ -179,6 +179,9 @@ bool ledger_prefix_taken(const struct ledger *ledger, const struct prefix *prefi
 /* The prefix at this place among those in force, by family, address and length; and whose it is. */
 struct prefix ledger_prefix(const struct ledger *ledger, uint32_t place, struct row_id *owner);
 
+/* The place of the first one behind all of this network. */
+uint32_t ledger_prefix_behind(const struct ledger *ledger, const struct prefix *network);
+
 /* Whether there is a record; false also where there is none. Expired ones are read, too. */
 bool ledger_record(const struct ledger *ledger, const struct member *member, struct record *ret);
 

@@ -13,7 +13,6 @@
 enum claim_type { CLAIM_NAME = 1, CLAIM_KEY, CLAIM_ADDRESS, CLAIM_TYPES };
 
 #define CLAIMS_MAX 4 /* of one member: name, two keys, address */
-#define CLAIM_BYTES_MAX (1 + TEXT_NAME_MAX)
 
 struct claims {
 	size_t count;
@@ -21,42 +20,47 @@ struct claims {
 	enum claim_type types[CLAIMS_MAX];
 };
 
-static void add_claim(struct claims *claims, enum claim_type type, const void *bytes, size_t size)
+/* The type stands first, so that nobody's key is another's address. */
+static void add_claim(struct claims *claims, enum claim_type type, const uint8_t *bytes)
 {
-	uint8_t message[CLAIM_BYTES_MAX];
+	struct claim *claim = &claims->items[claims->count];
+
+	assert(claims->count < CLAIMS_MAX);
+	claim->digest[0] = (uint8_t)type;
+	memcpy(claim->digest + 1, bytes, CLAIM_SIZE - 1);
+	claims->types[claims->count++] = type;
+}
+
+/* Keys are as random as their hashes, and addresses of the old kind short enough. */
+static void add_address(struct claims *claims, const struct address *address)
+{
+	uint8_t bytes[CLAIM_SIZE] = {0};
 	struct hash hash;
 
-	assert(size < sizeof message && claims->count < CLAIMS_MAX);
-	message[0] = (uint8_t)type;
-	memcpy(message + 1, bytes, size);
-	hash = hash_of(message, size + 1);
-	memcpy(claims->items[claims->count].digest, hash.bytes, sizeof claims->items[0].digest);
-	claims->types[claims->count] = type;
-	claims->count++;
+	if (address->family == ADDRESS_IPV4) {
+		memcpy(bytes, address->bytes, 4);
+	} else {
+		hash = hash_of(address, sizeof *address);
+		memcpy(bytes, hash.bytes, sizeof bytes);
+	}
+	add_claim(claims, CLAIM_ADDRESS, bytes);
 }
 
 static void claims_of(const struct certificate *certificate, struct claims *claims)
 {
+	const struct hash name = hash_of(certificate->name, strlen(certificate->name));
+
 	claims->count = 0;
-	add_claim(claims, CLAIM_NAME, certificate->name, strlen(certificate->name));
-	add_claim(claims, CLAIM_KEY, certificate->backbone.bytes, KEY_SIZE);
-	add_claim(claims, CLAIM_KEY, certificate->links.bytes, KEY_SIZE);
-	add_claim(claims, CLAIM_ADDRESS, certificate->address.bytes,
-		sizeof certificate->address.bytes);
+	add_claim(claims, CLAIM_NAME, name.bytes);
+	add_claim(claims, CLAIM_KEY, certificate->backbone.bytes);
+	add_claim(claims, CLAIM_KEY, certificate->links.bytes);
+	add_address(claims, &certificate->address);
 }
 
 bool index_doubles(const struct certificate *certificate)
 {
-	struct claims claims;
-
-	claims_of(certificate, &claims);
-	for (size_t i = 0; i < claims.count; i++) {
-		for (size_t k = 0; k < i; k++) {
-			if (memcmp(claims.items[i].digest, claims.items[k].digest,
-				    sizeof claims.items[i].digest) == 0)
-				return true;
-		}
-	}
+	if (memcmp(certificate->backbone.bytes, certificate->links.bytes, CLAIM_SIZE - 1) == 0)
+		return true;
 	for (uint32_t i = 0; i < certificate->subnets.count; i++) {
 		for (uint32_t k = 0; k < certificate->routes.count; k++) {
 			if (prefix_overlaps(
@@ -72,7 +76,7 @@ const struct row_id *index_address(const struct ledger *ledger, const struct add
 	struct claims claims = {.count = 0};
 	const struct claim *taken;
 
-	add_claim(&claims, CLAIM_ADDRESS, address->bytes, sizeof address->bytes);
+	add_address(&claims, address);
 	taken = table_find(&ledger->claims, claims.items[0].digest);
 	return taken ? &taken->owner : NULL;
 }
@@ -131,6 +135,18 @@ static const struct row_id *overlapping(
 			return &claim->owner;
 	}
 	return NULL;
+}
+
+uint32_t ledger_prefix_behind(const struct ledger *ledger, const struct prefix *network)
+{
+	uint8_t key[18];
+
+	prefix_key(network, key);
+	/* Its last address, and longer than any prefix. */
+	for (unsigned bit = network->length; bit < (key[0] == ADDRESS_IPV4 ? 32 : 128); bit++)
+		key[1 + bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+	key[17] = UINT8_MAX;
+	return table_lower_bound(&ledger->prefixes, key);
 }
 
 bool ledger_prefix_taken(const struct ledger *ledger, const struct prefix *prefix)

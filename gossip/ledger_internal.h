@@ -53,9 +53,11 @@ struct departed {
 	uint64_t sequence;
 };
 
+#define CLAIM_SIZE 8
+
 /* A name, key or address that is taken. */
 struct claim {
-	uint8_t digest[8];
+	uint8_t digest[CLAIM_SIZE];
 	struct row_id owner;
 };
 

@@ -13,6 +13,7 @@ struct fate {
 	bool expelled;
 	bool left;
 	bool lost;             /* its state, or it is a twin: not a part of what has to be well */
+	uint64_t seen;         /* version() at the last look */
 	uint64_t sent_before;  /* bytes, at the last look */
 	uint32_t pings_before; /* answered, at the last look */
 };
@@ -23,6 +24,7 @@ struct check {
 	struct run_result *result;
 	struct fate *fates;
 	usec_t looked_at;
+	usec_t forced_at; /* all was looked at, changed or not */
 };
 
 void check_init(struct check *check, const struct scenario *scenario, struct world *world,
@@ -32,8 +34,11 @@ void check_done(struct check *check);
 /* After a step of a host: the host alone. */
 void check_step(struct world *world, struct host *host, void *context);
 
-/* Every second: pairs, ledgers, owners of prefixes. */
+/* Every second: pairs, ledgers, owners of prefixes; of those in which something has changed. */
 void check_second(struct check *check);
+
+/* The same at once; forced: of all. */
+void check_all(struct check *check, bool forced);
 
 /* Whether all that have to be well hold the same. */
 bool check_agreement(const struct check *check, uint32_t *odd);

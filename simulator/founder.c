@@ -106,11 +106,7 @@ static void certify(
 
 static void put_keys(struct host *host, const struct founded *founded)
 {
-	struct hash hash;
-
-	host->site_key = secret_public(&founded->identity);
-	hash = hash_of(host->site_key.bytes, KEY_SIZE);
-	host->id = row_id_of(&hash);
+	host_set_identity(host, &founded->identity);
 	assert(store_key_write(host->store, STORE_KEY_IDENTITY, &founded->seed) == 0);
 	assert(store_key_write(host->store, STORE_KEY_BACKBONE, &founded->secrets[SITE_BACKBONE]) ==
 		0);

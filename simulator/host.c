@@ -241,6 +241,13 @@ static int save(struct host *host, const struct site_row *row)
 	return host->full ? -ENOSPC : store_write(host->store, &stored, 1);
 }
 
+void host_set_identity(struct host *host, const struct secret *identity)
+{
+	host->site_key = secret_public(identity);
+	host->site_hash = hash_of(host->site_key.bytes, KEY_SIZE);
+	host->id = row_id_of(&host->site_hash);
+}
+
 static int save_key(struct host *host, enum site_key_slot slot, const struct key *key)
 {
 	struct secret secret;
@@ -248,12 +255,8 @@ static int save_key(struct host *host, enum site_key_slot slot, const struct key
 	if (host->full)
 		return -ENOSPC;
 	if (slot == SITE_KEY_IDENTITY) {
-		struct hash hash;
-
 		secret_from_seed(&secret, key);
-		host->site_key = secret_public(&secret);
-		hash = hash_of(host->site_key.bytes, KEY_SIZE);
-		host->id = row_id_of(&hash);
+		host_set_identity(host, &secret);
 	}
 	return store_key_write(host->store, slots[slot], key);
 }
@@ -445,6 +448,8 @@ static void perform(struct host *host, const struct site_action *action, struct 
 {
 	int r = 0;
 
+	if (action->kind >= SITE_DEVICE && action->kind <= SITE_SETTLED)
+		host->changes++;
 	switch (action->kind) {
 	case SITE_SAVE:
 		r = save(host, &action->row);
@@ -658,6 +663,7 @@ void host_run(struct host *host, bool on)
 	prng_bytes(&host->prng, seed, sizeof seed);
 	host->site = site_init(host->memory, &host->options, seed);
 	host->starts++;
+	host->changes++;
 	/* It was another process that was stopped. */
 	host->paused_until = 0;
 	host->said_all = false;

@@ -15,6 +15,7 @@ void world_mix_bytes(struct world *world, const uint8_t *bytes, size_t size);
 
 /* host.c */
 void host_free(struct host *host);
+void host_set_identity(struct host *host, const struct secret *identity);
 void host_receive(struct host *host, const struct packet *packet);
 void host_wireguard_timer(struct host *host, usec_t at);
 void host_site_timer(struct host *host, usec_t at);

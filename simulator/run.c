@@ -464,7 +464,7 @@ static void play(struct run *run)
 	check_converged(&run->check, faults);
 	if (result->failed != PROPERTY_NONE)
 		return;
-	check_second(&run->check);
+	check_all(&run->check, true);
 	try_reach(run);
 	rest = scenario->duration - run->world->now;
 	advance(run, scenario->duration > REST_FOR && rest > REST_FOR

@@ -4,10 +4,16 @@
 #include <sodium.h>
 #include <string.h>
 
+_Static_assert(crypto_shorthash_KEYBYTES <= KEY_SIZE, "a public key is long enough for a key");
+
 static void keyed_hash(uint8_t out[static SIGNATURE_SIZE], const void *message, size_t size,
 	const struct key *signer)
 {
-	(void)crypto_generichash(out, SIGNATURE_SIZE, message, size, signer->bytes, KEY_SIZE);
+	uint8_t hash[crypto_shorthash_BYTES];
+
+	(void)crypto_shorthash(hash, message, size, signer->bytes);
+	for (size_t i = 0; i < SIGNATURE_SIZE; i++)
+		out[i] = (uint8_t)(hash[i % sizeof hash] + i);
 }
 
 static void stub_sign(uint8_t signature[static SIGNATURE_SIZE], const void *message, size_t size,

@@ -80,12 +80,14 @@ struct host {
 	struct store *store;
 	uint32_t starts;
 	struct address overlay;
+	uint64_t changes; /* of WireGuard's configuration */
 	bool said_all;    /* since the start of the agent */
 	struct key *said; /* peers that the agent has told since its start */
 	uint32_t said_count;
 	struct host_route *routes;
 	uint32_t route_count;
 	struct key site_key; /* of its identity, once there is one */
+	struct hash site_hash;
 	struct row_id id;
 	struct host_memory memory_of;
 	struct prng prng;

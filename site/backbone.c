@@ -497,7 +497,12 @@ static bool want_prefixes(struct site *site, struct site_actions *out)
 		bool inside = prefix_contains(supernet, &prefix);
 		const struct member *member;
 
-		if ((inside && !hub) || memcmp(&owner, &site->id, ROW_ID_SIZE) == 0)
+		/* The hub has all that is inside. */
+		if (inside && !hub) {
+			i = ledger_prefix_behind(ledger, supernet) - 1;
+			continue;
+		}
+		if (memcmp(&owner, &site->id, ROW_ID_SIZE) == 0)
 			continue;
 		member = ledger_find(ledger, &owner);
 		if (!member || member->left)

@@ -285,13 +285,13 @@ static uint32_t fact_at(const struct ledger *ledger, uint32_t position, uint32_t
 void site_save_again(struct site *site, struct site_actions *out)
 {
 	const struct ledger *ledger = &site->ledger;
-	uint32_t all = site->has_collective
-			       ? ledger->members.count + ledger->admins.count +
-					 ledger_summarize(&site->ledger, 0)->revocations
-			       : 0;
+	uint32_t all = 0;
 
 	if (!site->save_failed || site->now < site->save_again_at)
 		return;
+	if (site->has_collective)
+		all = ledger->members.count + ledger->admins.count + ledger->revocations.count +
+		      ledger->removals.count;
 	if (site->has_collective && site->save_cursor == 0 && site_room(out) > 4)
 		site_save_collective(site, out);
 	while (site->save_cursor < all && site_room(out) > 8) {

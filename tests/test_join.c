@@ -611,7 +611,8 @@ TEST(joiner_refusals_are_final_and_told)
 		if (status >= JOIN_USED)
 			assert_true(joiner_wakeup(&joiner) == USEC_NEVER);
 		else
-			assert_true(joiner_wakeup(&joiner) <= JOINER_ASK_MOST);
+			assert_true(joiner_wakeup(&joiner) ==
+				    (status == JOIN_GRANTED ? JOINER_SETTLE : JOINER_ASK_MOST));
 	}
 	/* An answer to somebody else is none to us. */
 	struct join_reply other = {.status = JOIN_USED, .invite = request.invite, .site = {{1}}};
