@@ -424,6 +424,8 @@ static void tell(struct host *host, const struct site_action *action)
 {
 	if (action->kind == SITE_LOG) {
 		host->logs[action->log.code]++;
+		if (action->log.code == SITE_LOG_SAVE_WELL)
+			host->unsaved = false;
 		story_log(host, action);
 		return;
 	}
@@ -577,6 +579,7 @@ void host_event(struct host *host, const struct site_event *given)
 	}
 	if (world->stepped)
 		world->stepped(world, host, world->context);
+	host->unsaved = host->unsaved || after.saved < 0;
 	if (after.saves && host->running) {
 		event = (struct site_event){.kind = SITE_EVENT_SAVED, .saved = after.saved};
 		host_event(host, &event);
@@ -641,6 +644,20 @@ static void restore(struct host *host)
 		assert(store_walk(host->store, tables[table], restore_row, host) == 0);
 }
 
+/* What was heard while the disk was full is gone with the process; but not its own numbers. */
+static void forget(struct host *host)
+{
+	struct host_memory *memory = &host->memory_of;
+	uint64_t own = memory->sequence[host->number];
+	uint32_t count = host->world->host_count;
+
+	memset(memory->sequence, 0, count * sizeof(uint64_t));
+	memset(memory->left, 0, count * sizeof(uint64_t));
+	memset(memory->revoked, 0, count);
+	memory->sequence[host->number] = own;
+	host->unsaved = false;
+}
+
 void host_run(struct host *host, bool on)
 {
 	const struct site_event event = {.kind = SITE_EVENT_START};
@@ -670,6 +687,8 @@ void host_run(struct host *host, bool on)
 	host->said_count = 0;
 	/* Routes and addresses of an older agent are looked up, not remembered. */
 	host->route_count = 0;
+	if (host->unsaved)
+		forget(host);
 	restore(host);
 	host_event(host, &event);
 	if (host->mischief != MISCHIEF_NONE)
@@ -712,9 +731,8 @@ void host_wipe(struct host *host)
 	world_say(host->world, host, "loses its state");
 	store_close(host->store);
 	assert(store_open_memory(&host->store) == 0);
-	memset(host->memory_of.sequence, 0, host->world->host_count * sizeof(uint64_t));
-	memset(host->memory_of.left, 0, host->world->host_count * sizeof(uint64_t));
-	memset(host->memory_of.revoked, 0, host->world->host_count);
+	forget(host);
+	host->memory_of.sequence[host->number] = 0;
 	if (on)
 		host_power(host, true);
 }

@@ -60,6 +60,7 @@ struct host {
 	bool powered;
 	bool running; /* the agent */
 	bool full;    /* the disk */
+	bool unsaved; /* what the disk refused has not been saved since */
 	bool broken;  /* not a part of the core that heals */
 	enum mischief mischief;
 	bool mischievous; /* its turns have begun */
