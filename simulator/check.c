@@ -210,8 +210,15 @@ static void check_eviction(struct check *check, const struct host *hub)
 				other->name);
 			return;
 		}
+		if (member->left && other->mischief != MISCHIEF_NONE)
+			continue;
+		if (member->left) {
+			check_fail(check, PROPERTY_EVICTION, hub, "%s is said to have left",
+				other->name);
+			return;
+		}
 		ledger_certificate(ledger, member, &certificate);
-		if (!member->left && !wireguard_peer(hub->backbone, &certificate.backbone, &seen) &&
+		if (!wireguard_peer(hub->backbone, &certificate.backbone, &seen) &&
 			!check->scenario->rotates)
 			check_fail(check, PROPERTY_EVICTION, hub, "%s lost its peer", other->name);
 	}

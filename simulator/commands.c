@@ -9,14 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "config/problem.h"
+#include "simulator/batch.h"
 
 #define EXIT_USE 2
 #define JOBS_MAX 64
+#define SCENARIOS_HERE "simulator/scenarios" /* in the source tree */
 #define SCENARIOS_MAX 256
 #define PROGRESS_AFTER 2 /* seconds */
 
@@ -30,12 +31,6 @@ struct options {
 	const char *out;
 	uint32_t sites_max;
 	uint32_t without; /* properties that are not looked at */
-};
-
-/* One run, as a worker says it to the one that waits. */
-struct report {
-	uint64_t seed;
-	struct run_result result;
 };
 
 static int usage(FILE *out, int status)
@@ -65,7 +60,9 @@ const char *scenario_directory(void)
 {
 	const char *given = getenv("COLLECTIVE_SCENARIOS");
 
-	return given ? given : COLLECTIVE_SCENARIO_DIRECTORY;
+	if (given)
+		return given;
+	return access(SCENARIOS_HERE, R_OK) == 0 ? SCENARIOS_HERE : COLLECTIVE_SCENARIO_DIRECTORY;
 }
 
 static int complain(const char *what, const struct problems *problems, const char *path, int r)
@@ -105,7 +102,7 @@ static int load(struct scenario *ret, const char *name)
 
 /* Printing. */
 
-static void print_json(const struct scenario *scenario, const struct report *report)
+static void print_json(const struct scenario *scenario, const struct batch_report *report)
 {
 	const struct run_result *result = &report->result;
 
@@ -119,7 +116,7 @@ static void print_json(const struct scenario *scenario, const struct report *rep
 		result->converged == USEC_NEVER ? -1 : result->converged, result->idle);
 }
 
-static void print_plain(const struct scenario *scenario, const struct report *report)
+static void print_plain(const struct scenario *scenario, const struct batch_report *report)
 {
 	const struct run_result *result = &report->result;
 	char took[USEC_TEXT_SIZE];
@@ -138,134 +135,137 @@ static void print_plain(const struct scenario *scenario, const struct report *re
 		report->seed, property_name(result->failed), at, result->text);
 }
 
-static int write_failure(const struct scenario *scenario, const struct report *report,
-	const struct plan *plan, const char *path)
+static int write_failure(
+	const struct scenario *failure, const struct run_result *result, const char *path)
 {
-	struct scenario failure = *scenario;
 	FILE *out = fopen(path, "we");
 
 	if (!out) {
 		(void)fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return EXIT_USE;
 	}
-	failure.plan = *plan;
-	failure.seed = report->seed;
-	failure.expected = report->result.failed;
-	failure.hash = report->result.hash;
-	if (failure.crypto_by_seed)
-		failure.real_crypto = report->seed % 4 == 0;
-	(void)fprintf(out, "# %s: %s\n", property_name(report->result.failed), report->result.text);
-	scenario_write(out, &failure);
+	(void)fprintf(out, "# %s: %s\n", property_name(result->failed), result->text);
+	scenario_write(out, failure);
 	if (fclose(out) != 0) {
 		(void)fprintf(stderr, "%s: %s\n", path, strerror(errno));
 		return EXIT_USE;
 	}
-	(void)printf("written to %s: collective-sim shrink %s\n", path, path);
+	(void)fprintf(stderr, "written to %s: collective-sim shrink %s\n", path, path);
 	return 0;
 }
 
 /* Running. */
 
-static void work(
-	const struct scenario *scenario, const struct options *options, unsigned job, int out)
-{
-	for (uint64_t seed = options->first + job; seed <= options->last; seed += options->jobs) {
-		struct report report;
+/* What came back so far. */
+struct tally {
+	const struct scenario *scenario;
+	const struct options *options;
+	uint64_t count;
+	uint64_t done;
+	uint64_t held;
+	struct batch_report failed; /* the one with the lowest seed */
+	bool has_failed;
+	time_t begun;
+	bool shown;
+};
 
-		memset(&report, 0, sizeof report);
-		report.seed = seed;
-		run_scenario(scenario, seed, scenario->has_seed, NULL, &report.result, NULL);
-		if (write(out, &report, sizeof report) != (ssize_t)sizeof report)
-			_exit(1);
+static void show_progress(struct tally *tally)
+{
+	if (!isatty(STDERR_FILENO) || time(NULL) - tally->begun < PROGRESS_AFTER)
+		return;
+	(void)fprintf(stderr, "\r%s: %" PRIu64 " of %" PRIu64 " runs ", tally->scenario->name,
+		tally->done, tally->count);
+	tally->shown = true;
+}
+
+static void hide_progress(struct tally *tally)
+{
+	if (tally->shown)
+		(void)fprintf(stderr, "\r\033[K");
+	tally->shown = false;
+}
+
+static void take_report(const struct batch_report *report, void *context)
+{
+	struct tally *tally = context;
+	bool held = report->result.failed == PROPERTY_NONE;
+
+	tally->done++;
+	tally->held += held;
+	if (!held && (!tally->has_failed || report->seed < tally->failed.seed)) {
+		tally->failed = *report;
+		tally->has_failed = true;
 	}
-	_exit(0);
+	hide_progress(tally);
+	if (tally->options->json)
+		print_json(tally->scenario, report);
+	else if (tally->count == 1 || !held)
+		print_plain(tally->scenario, report);
+	show_progress(tally);
 }
 
-static void show_progress(const struct scenario *scenario, time_t begun, uint64_t done, uint64_t of)
+/* A failure is run once more: it has to fail alike. */
+static int keep_failure(const struct scenario *scenario, const struct options *options,
+	const struct batch_report *report)
 {
-	if (isatty(STDERR_FILENO) && time(NULL) - begun >= PROGRESS_AFTER)
-		(void)fprintf(
-			stderr, "\r%s: %" PRIu64 " of %" PRIu64 " runs ", scenario->name, done, of);
-}
-
-/* A failure is run once more, for its plan. */
-static int keep_failure(
-	const struct scenario *scenario, const struct options *options, const struct report *report)
-{
+	struct scenario failure = *scenario;
 	struct run_result again;
-	struct plan plan;
 	char path[256];
 	int r;
 
-	run_scenario(scenario, report->seed, scenario->has_seed, NULL, &again, &plan);
+	run_plan(scenario, report->seed, scenario->has_seed, &failure.plan);
+	failure.seed = report->seed;
+	failure.has_seed = true;
+	failure.expected = report->result.failed;
+	failure.hash = report->result.hash;
+	if (failure.crypto_by_seed)
+		failure.real_crypto = run_is_real(scenario, report->seed);
+	failure.crypto_by_seed = false;
 	(void)snprintf(
 		path, sizeof path, "%s-%" PRIu64 ".failure.yaml", scenario->name, report->seed);
-	if (again.hash != report->result.hash)
+	r = batch_run_one(&failure, &again);
+	if (r == 0 && again.hash != report->result.hash)
 		(void)printf("%s seed %" PRIu64 ": P14 DOES NOT HOLD: two runs differ\n",
 			scenario->name, report->seed);
-	r = write_failure(scenario, report, &plan, options->out ? options->out : path);
-	plan_free(&plan);
+	r = write_failure(&failure, &report->result, options->out ? options->out : path);
+	plan_free(&failure.plan);
 	return r;
 }
 
 static int run_all(const struct scenario *scenario, const struct options *options)
 {
-	uint64_t count = options->last - options->first + 1;
-	time_t begun = time(NULL);
-	uint64_t held = 0;
-	struct report report;
-	struct report failed = {.seed = 0};
-	bool has_failed = false;
-	uint64_t done = 0;
-	int status = 0;
-	int ends[2];
+	struct tally tally = {.scenario = scenario,
+		.options = options,
+		.count = options->last - options->first + 1,
+		.begun = time(NULL)};
+	const struct batch batch = {.scenario = scenario,
+		.first = options->first,
+		.last = options->last,
+		.jobs = options->jobs,
+		.drawn = scenario->has_seed,
+		.done = take_report,
+		.context = &tally};
+	int r;
 
-	if (pipe(ends) < 0)
+	show_progress(&tally);
+	r = batch_run(&batch);
+	hide_progress(&tally);
+	if (r < 0) {
+		(void)fprintf(stderr, "no further run could be begun: %s\n", strerror(-r));
 		return EXIT_USE;
-	(void)fflush(NULL);
-	for (unsigned job = 0; job < options->jobs; job++) {
-		if (fork() == 0) {
-			(void)close(ends[0]);
-			work(scenario, options, job, ends[1]);
-		}
 	}
-	(void)close(ends[1]);
-	while (read(ends[0], &report, sizeof report) == (ssize_t)sizeof report) {
-		done++;
-		held += report.result.failed == PROPERTY_NONE;
-		if (report.result.failed != PROPERTY_NONE &&
-			(!has_failed || report.seed < failed.seed)) {
-			failed = report;
-			has_failed = true;
-		}
-		if (options->json)
-			print_json(scenario, &report);
-		else if (count == 1 || report.result.failed != PROPERTY_NONE)
-			print_plain(scenario, &report);
-		show_progress(scenario, begun, done, count);
-	}
-	if (isatty(STDERR_FILENO) && time(NULL) - begun >= PROGRESS_AFTER)
-		(void)fprintf(stderr, "\n");
-	(void)close(ends[0]);
-	while (wait(&status) > 0)
-		continue;
 	if (!options->json)
 		(void)printf("%s: %" PRIu64 " of %" PRIu64 " seeds held: %s\n", scenario->name,
-			held, count, scenario->claim);
-	if (done < count) {
-		(void)fprintf(
-			stderr, "%" PRIu64 " runs ended before they were done\n", count - done);
-		return 1;
-	}
-	if (has_failed)
-		(void)keep_failure(scenario, options, &failed);
-	return has_failed ? 1 : 0;
+			tally.held, tally.count, scenario->claim);
+	if (tally.has_failed)
+		(void)keep_failure(scenario, options, &tally.failed);
+	return tally.has_failed ? 1 : 0;
 }
 
 static int run_traced(
 	const struct scenario *scenario, const struct options *options, const char *how)
 {
-	struct report report = {.seed = options->first};
+	struct batch_report report = {.seed = options->first};
 	FILE *trace = strcmp(options->trace, "-") == 0 ? stdout : fopen(options->trace, "we");
 
 	if (!trace) {
@@ -273,7 +273,7 @@ static int run_traced(
 		return EXIT_USE;
 	}
 	(void)fprintf(trace, "# %s\n", how);
-	run_scenario(scenario, report.seed, scenario->has_seed, trace, &report.result, NULL);
+	run_scenario(scenario, report.seed, scenario->has_seed, trace, &report.result);
 	if (trace != stdout && fclose(trace) != 0)
 		(void)fprintf(stderr, "%s: %s\n", options->trace, strerror(errno));
 	if (options->json)
@@ -314,7 +314,7 @@ static int command_run(const char *name, struct options *options)
 static int command_replay(const char *path, struct options *options)
 {
 	struct scenario scenario;
-	struct report report;
+	struct batch_report report = {.seed = 0};
 	FILE *trace = NULL;
 	int r = load(&scenario, path);
 
@@ -323,7 +323,10 @@ static int command_replay(const char *path, struct options *options)
 	if (options->trace)
 		trace = strcmp(options->trace, "-") == 0 ? stdout : fopen(options->trace, "we");
 	report.seed = scenario.seed;
-	run_scenario(&scenario, scenario.seed, true, trace, &report.result, NULL);
+	if (trace)
+		run_scenario(&scenario, scenario.seed, true, trace, &report.result);
+	else
+		r = batch_run_one(&scenario, &report.result);
 	if (trace && trace != stdout)
 		(void)fclose(trace);
 	print_plain(&scenario, &report);
@@ -352,7 +355,7 @@ static int command_shrink(const char *path, const struct options *options)
 
 	if (r != 0)
 		return r;
-	run_scenario(&scenario, scenario.seed, true, NULL, &result, NULL);
+	r = batch_run_one(&scenario, &result);
 	if (result.failed == PROPERTY_NONE ||
 		(scenario.expected != PROPERTY_NONE && result.failed != scenario.expected)) {
 		(void)fprintf(

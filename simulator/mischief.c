@@ -180,6 +180,49 @@ static void lie(struct host *host)
 	}
 }
 
+static struct key invent(struct host *host)
+{
+	struct key key;
+
+	prng_bytes(&host->prng, key.bytes, KEY_SIZE);
+	return key;
+}
+
+/* Members that nobody knows, one behind the other, and as many expulsions. */
+static void usurp(struct host *host)
+{
+	struct world *world = host->world;
+	struct key admin = secret_public(&world->admin);
+	uint32_t number = 1000 + host->invented++ % 20000;
+	struct certificate certificate = {
+		.site = invent(host),
+		.version = 1,
+		.backbone = invent(host),
+		.links = invent(host),
+		.address = address_ipv4(0x0a640000 + (number << 1)),
+		.since = host_wall(host),
+		.issued_at = host_wall(host),
+		.issuer = hash_of(admin.bytes, KEY_SIZE),
+	};
+	struct revocation revocation = {
+		.issuer = certificate.issuer,
+		.issued_at = host_wall(host),
+	};
+	struct key subject = invent(host);
+	uint8_t fact[FACT_SIZE_MAX];
+
+	certificate.address.bytes[1] = 100;
+	certificate.subnets = (struct prefixes){1, {{certificate.address, 32}}};
+	(void)snprintf(certificate.name, sizeof certificate.name, "thief-%u", number);
+	revocation.subject = hash_of(subject.bytes, KEY_SIZE);
+	say_fact(host, fact,
+		certificate_seal(
+			&certificate, fact, &world->admin, &world->collective, world->crypto));
+	say_fact(host, fact,
+		revocation_seal(
+			&revocation, fact, &world->admin, &world->collective, world->crypto));
+}
+
 void host_remember(struct host *host, const struct inner *inner)
 {
 	if (host->mischief != MISCHIEF_REPLAY)
@@ -221,6 +264,9 @@ void host_mischief(struct host *host)
 		break;
 	case MISCHIEF_LIE:
 		lie(host);
+		break;
+	case MISCHIEF_USURP:
+		usurp(host);
 		break;
 	case MISCHIEF_NONE:
 	case MISCHIEF_CENSOR:

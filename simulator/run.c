@@ -276,29 +276,32 @@ static void lay_moments(struct run *run)
 	}
 }
 
-static void make_plan(struct run *run, uint64_t seed, bool drawn)
+void run_plan(const struct scenario *scenario, uint64_t seed, bool drawn, struct plan *ret)
 {
-	const struct scenario *scenario = run->scenario;
 	uint8_t bytes[PRNG_SEED_SIZE] = {0};
 	struct prng prng;
 
-	plan_copy(&run->plan, &scenario->plan);
-	if (!drawn) {
-		for (size_t i = 0; i < sizeof seed; i++)
-			bytes[i] = (uint8_t)(seed >> 8 * i);
-		bytes[31] = 1;
-		prng_init(&prng, bytes);
-		plan_draw(&run->plan, &prng, scenario->faults, scenario->sites,
-			scenario->heal_at == USEC_NEVER ? scenario->duration : scenario->heal_at);
-		for (uint32_t i = 1; scenario->joining && i < scenario->sites; i++) {
-			struct plan_item item = {
-				.at = JOIN_FIRST + i * JOIN_EVERY, .kind = PLAN_JOIN, .site = i};
+	plan_copy(ret, &scenario->plan);
+	if (drawn)
+		return;
+	for (size_t i = 0; i < sizeof seed; i++)
+		bytes[i] = (uint8_t)(seed >> 8 * i);
+	bytes[31] = 1;
+	prng_init(&prng, bytes);
+	plan_draw(ret, &prng, scenario->faults, scenario->sites,
+		scenario->heal_at == USEC_NEVER ? scenario->duration : scenario->heal_at);
+	for (uint32_t i = 1; scenario->joining && i < scenario->sites; i++) {
+		struct plan_item item = {
+			.at = JOIN_FIRST + i * JOIN_EVERY, .kind = PLAN_JOIN, .site = i};
 
-			plan_add(&run->plan, &item);
-		}
-		plan_sort(&run->plan);
+		plan_add(ret, &item);
 	}
-	lay_moments(run);
+	plan_sort(ret);
+}
+
+bool run_is_real(const struct scenario *scenario, uint64_t seed)
+{
+	return scenario->crypto_by_seed ? seed % 4 == 0 : scenario->real_crypto;
 }
 
 /* The world. */
@@ -484,12 +487,12 @@ static void play(struct run *run)
 }
 
 void run_scenario(const struct scenario *scenario, uint64_t seed, bool drawn, FILE *trace,
-	struct run_result *ret, struct plan *ret_plan)
+	struct run_result *ret)
 {
 	const struct world_options options = {
 		.seed = seed,
 		.sites = scenario->sites,
-		.real_crypto = scenario->crypto_by_seed ? seed % 4 == 0 : scenario->real_crypto,
+		.real_crypto = run_is_real(scenario, seed),
 		.trace = trace,
 	};
 	struct run run = {.scenario = scenario};
@@ -499,7 +502,8 @@ void run_scenario(const struct scenario *scenario, uint64_t seed, bool drawn, FI
 	check_init(&run.check, scenario, run.world, ret);
 	run.world->stepped = check_step;
 	run.world->context = &run.check;
-	make_plan(&run, seed, drawn);
+	run_plan(scenario, seed, drawn, &run.plan);
+	lay_moments(&run);
 	furnish(&run);
 	play(&run);
 	ret->hash = run.world->hash;
@@ -509,10 +513,7 @@ void run_scenario(const struct scenario *scenario, uint64_t seed, bool drawn, FI
 	ret->virtual_time = run.world->now;
 	for (uint32_t i = 0; i < run.world->host_count; i++)
 		ret->bytes += run.world->hosts[i].sent_bytes;
-	if (ret_plan)
-		*ret_plan = run.plan;
-	else
-		plan_free(&run.plan);
+	plan_free(&run.plan);
 	run.world->stepped = NULL;
 	free(run.moments);
 	check_done(&run.check);

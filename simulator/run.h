@@ -23,9 +23,12 @@ struct run_result {
 	uint64_t idle;    /* bytes a second by a spoke at rest, in the mean; 0: not measured */
 };
 
-/*
- * Runs. The plan that was drawn stands in ret_plan, where that is not NULL; the caller frees it.
- * With drawn, nothing is drawn: the scenario's own plan is all there is.
- */
+/* Runs. With drawn, nothing is drawn: the scenario's own plan is all there is. */
 void run_scenario(const struct scenario *scenario, uint64_t seed, bool drawn, FILE *trace,
-	struct run_result *ret, struct plan *ret_plan);
+	struct run_result *ret);
+
+/* The plan of such a run; the caller frees it. */
+void run_plan(const struct scenario *scenario, uint64_t seed, bool drawn, struct plan *ret);
+
+/* Whether its signatures are real ones. */
+bool run_is_real(const struct scenario *scenario, uint64_t seed);

@@ -90,6 +90,7 @@ static const char *const mischiefs[MISCHIEFS] = {
 	[MISCHIEF_REPLAY] = "replay",
 	[MISCHIEF_EQUIVOCATE] = "equivocate",
 	[MISCHIEF_LIE] = "lie",
+	[MISCHIEF_USURP] = "usurp",
 	[MISCHIEF_CENSOR] = "censor",
 };
 
@@ -290,7 +291,7 @@ static void read_mischief(struct reading *reading, const struct tree_node *list)
 		if (entry.kind == MISCHIEFS)
 			problems_add(reading->problems, kind->line, kind->column,
 				"\"%s\" is no mischief: garbage, flood, replay, equivocate, lie, "
-				"censor",
+				"usurp, censor",
 				kind->text);
 		else
 			scenario->mischief[scenario->mischief_count++] = entry;

@@ -10,10 +10,13 @@
 
 #include <inttypes.h>
 
+#include "simulator/batch.h"
+
 struct shrinking {
 	struct scenario *scenario;
 	FILE *progress;
 	uint32_t tries;
+	usec_t failed_at;
 };
 
 static bool still_fails(struct shrinking *s, const struct scenario *candidate)
@@ -24,10 +27,10 @@ static bool still_fails(struct shrinking *s, const struct scenario *candidate)
 	if (s->progress)
 		(void)fprintf(s->progress, "\r%u tries, %u faults left ", s->tries,
 			candidate->plan.count);
-	run_scenario(candidate, candidate->seed, true, NULL, &result, NULL);
-	if (result.failed != candidate->expected)
+	if (batch_run_one(candidate, &result) < 0 || result.failed != candidate->expected)
 		return false;
 	s->scenario->hash = result.hash;
+	s->failed_at = result.at;
 	return true;
 }
 
@@ -106,9 +109,54 @@ static void simplify(struct shrinking *s)
 	try_with(s, &candidate);
 }
 
+/* What would have come behind the failure. */
+static void cut_time(struct shrinking *s)
+{
+	struct scenario candidate = *s->scenario;
+
+	if (!still_fails(s, &candidate) || s->failed_at >= candidate.duration)
+		return;
+	candidate.duration = (s->failed_at / USEC_SECOND + 1) * USEC_SECOND;
+	if (candidate.heal_at != USEC_NEVER && candidate.heal_at > candidate.duration)
+		candidate.heal_at = candidate.duration;
+	try_with(s, &candidate);
+}
+
+static void try_times(struct shrinking *s, uint32_t item, usec_t at, usec_t lasts)
+{
+	struct scenario *scenario = s->scenario;
+	struct scenario candidate = *scenario;
+
+	plan_copy(&candidate.plan, &scenario->plan);
+	candidate.plan.items[item].at = at;
+	candidate.plan.items[item].lasts = lasts;
+	if (still_fails(s, &candidate)) {
+		scenario->plan.items[item].at = at;
+		scenario->plan.items[item].lasts = lasts;
+	}
+	plan_free(&candidate.plan);
+}
+
+/* Whole seconds are easier to read, if the order of things stays. */
+static void round_times(struct shrinking *s)
+{
+	const struct plan *plan = &s->scenario->plan;
+
+	for (uint32_t i = 0; i < plan->count; i++) {
+		const struct plan_item *item = &plan->items[i];
+		usec_t at = item->at / USEC_SECOND * USEC_SECOND;
+		usec_t lasts = item->lasts / USEC_SECOND * USEC_SECOND;
+
+		if ((at == item->at && lasts == item->lasts) || at == 0 ||
+			(item->lasts > 0 && lasts == 0) || (i > 0 && at < plan->items[i - 1].at))
+			continue;
+		try_times(s, i, at, lasts);
+	}
+}
+
 void shrink_scenario(struct scenario *scenario, FILE *progress)
 {
-	struct shrinking s = {scenario, progress, 0};
+	struct shrinking s = {.scenario = scenario, .progress = progress};
 
 	for (uint32_t size = scenario->plan.count / 2; size > 0; size /= 2)
 		(void)cut_pieces(&s, size);
@@ -116,6 +164,8 @@ void shrink_scenario(struct scenario *scenario, FILE *progress)
 		continue;
 	cut_sites(&s);
 	simplify(&s);
+	round_times(&s);
+	cut_time(&s);
 	if (progress)
 		(void)fprintf(
 			progress, "\r%u tries, %u faults left\n", s.tries, scenario->plan.count);

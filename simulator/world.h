@@ -34,6 +34,7 @@ enum mischief {
 	MISCHIEF_REPLAY,     /* what it ever heard, again and again */
 	MISCHIEF_EQUIVOCATE, /* two records under one number */
 	MISCHIEF_LIE,        /* certificates and revocations that it may not sign */
+	MISCHIEF_USURP,      /* has an admin's key: admits and expels whom it invents */
 	MISCHIEF_CENSOR,     /* a hub that passes nothing of one site on */
 	MISCHIEFS,
 };
@@ -103,7 +104,8 @@ struct host {
 	uint32_t inbox_count;
 	struct inner *inbox[WORLD_INBOX];
 	char invite[INVITE_TEXT_SIZE];
-	bool invited; /* its name was given away once */
+	uint32_t invented; /* sites, by one that has an admin's key */
+	bool invited;      /* its name was given away once */
 	/* What a replayer heard. */
 	struct inner *heard;
 	uint32_t heard_count;
