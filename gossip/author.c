@@ -49,3 +49,9 @@ uint64_t author_take(struct author *author, usec_t now, uint64_t wall, bool *sav
 		author->reserved = author->sequence + AUTHOR_BLOCK;
 	return author->sequence;
 }
+
+void author_unsaved(struct author *author, usec_t now)
+{
+	author->reserved = 0;
+	author_changed(author, now);
+}

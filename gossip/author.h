@@ -43,3 +43,6 @@ usec_t author_wakeup(const struct author *author);
  * saved before the record is sent.
  */
 uint64_t author_take(struct author *author, usec_t now, uint64_t wall, bool *save);
+
+/* What author_take() wanted to be saved was not: the number is not spoken, and another is due. */
+void author_unsaved(struct author *author, usec_t now);

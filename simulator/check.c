@@ -339,9 +339,57 @@ bool check_agreement(const struct check *check, uint32_t *odd)
 	return true;
 }
 
+/* Who has gone, and was heard to go, has no tunnel and is no member to anybody. */
+static void check_gone(struct check *check, const struct host *gone)
+{
+	const struct world *world = check->world;
+
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		const struct host *host = &world->hosts[i];
+		const struct ledger *ledger = site_ledger(host->site);
+		const struct member *member;
+
+		if (!check_is_core(check, i) || !ledger)
+			continue;
+		member = ledger_find(ledger, &gone->id);
+		if (member && member->in_force && !member->left)
+			check_fail(check, PROPERTY_NO_RETURN, host, "%s is gone, and a member",
+				gone->name);
+	}
+}
+
+/* What a site says of itself since its agent started is known to the hub. */
+static void check_fresh(struct check *check, const struct host *host, bool faults)
+{
+	const struct host *hub = &check->world->hosts[0];
+	const struct member *member = ledger_find(site_ledger(hub->site), &host->id);
+
+	if (!member || member->sequence <= host->sequence_at_start)
+		check_fail(check, faults ? PROPERTY_LIVENESS : PROPERTY_CONVERGENCE, hub,
+			"%s has said nothing that is believed since it started", host->name);
+}
+
+static void check_each(struct check *check, bool faults)
+{
+	const struct host *hub = &check->world->hosts[0];
+
+	for (uint32_t i = 0; i < check->world->host_count; i++) {
+		const struct host *host = &check->world->hosts[i];
+		const struct fate *fate = &check->fates[i];
+
+		if (fate->expelled || (fate->left && host->told_farewell))
+			check_gone(check, host);
+		else if (hub->mischief == MISCHIEF_NONE && check_is_core(check, i) &&
+			 check_is_core(check, 0))
+			check_fresh(check, host, faults);
+	}
+}
+
 void check_converged(struct check *check, bool faults)
 {
 	uint32_t odd = 0;
+
+	check_each(check, faults);
 
 	if (!check_agreement(check, &odd))
 		check_fail(check, faults ? PROPERTY_LIVENESS : PROPERTY_CONVERGENCE,

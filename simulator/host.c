@@ -430,6 +430,9 @@ static void tell(struct host *host, const struct site_action *action)
 		return;
 	}
 	host->replies++;
+	if (action->reply.request == WORLD_REQUEST_LEAVE &&
+		action->reply.status == SITE_REPLY_DONE && !action->reply.note[0])
+		host->told_farewell = true;
 	world_say(host->world, host, "reply: %s %s%s",
 		action->reply.status == SITE_REPLY_DONE     ? "done"
 		: action->reply.status == SITE_REPLY_FAILED ? "failed"
@@ -689,6 +692,7 @@ void host_run(struct host *host, bool on)
 	host->route_count = 0;
 	if (host->unsaved)
 		forget(host);
+	host->sequence_at_start = host->memory_of.sequence[host->number];
 	restore(host);
 	host_event(host, &event);
 	if (host->mischief != MISCHIEF_NONE)

@@ -56,6 +56,31 @@ static void say_fact(struct host *host, const uint8_t *fact, int size)
 	say(host, bytes, message_write(&message, &host->world->collective, bytes));
 }
 
+/* Right at the beginning, and more of everything than there may be. */
+static void say_too_much(struct host *host)
+{
+	uint8_t bytes[MESSAGE_SIZE_MAX];
+	uint8_t junk[16];
+	struct wire_writer writer;
+	uint32_t count = (uint32_t)prng_below(&host->prng, 60);
+	int size;
+
+	wire_writer_init(&writer, bytes, sizeof bytes);
+	wire_write_array(&writer, 5);
+	wire_write_uint(&writer, 1 + prng_below(&host->prng, 7));
+	wire_write_uint(&writer, MESSAGE_PROTOCOL);
+	wire_write_bin(&writer, host->world->collective.bytes, 4);
+	wire_write_uint(&writer, host_wall(host));
+	wire_write_array(&writer, count);
+	for (uint32_t i = 0; i < count; i++) {
+		prng_bytes(&host->prng, junk, sizeof junk);
+		wire_write_bin(&writer, junk, 1 + prng_below(&host->prng, sizeof junk));
+	}
+	size = wire_writer_end(&writer);
+	if (size > 0)
+		say(host, bytes, (size_t)size);
+}
+
 static void garbage(struct host *host)
 {
 	struct world *world = host->world;
@@ -70,6 +95,7 @@ static void garbage(struct host *host)
 
 	prng_bytes(&host->prng, bytes, size);
 	say(host, bytes, size);
+	say_too_much(host);
 	/* And from outside, at whatever port; as a handshake that nobody has asked for, too. */
 	packet.destination = (struct endpoint){world_outside(world, victim), WORLD_PORT};
 	packet.size = 148;

@@ -76,6 +76,7 @@ static void join(struct run *run, struct host *host)
 	command.text = hub->invite;
 	world_say(run->world, host, "joins");
 	host_command(host, &command);
+	host->told_farewell = false;
 	run->check.fates[host->number].joining = true;
 	run->check.fates[host->number].lost = false;
 }
@@ -178,6 +179,7 @@ static void begin(struct run *run, const struct plan_item *item)
 	case PLAN_LEAVE: {
 		struct site_command command = command_for(SITE_COMMAND_LEAVE, host);
 
+		command.request = WORLD_REQUEST_LEAVE;
 		if (host->running && site_state(host->site) == SITE_MEMBER) {
 			run->check.fates[host->number].left = true;
 			host_command(host, &command);

@@ -24,7 +24,8 @@
 #define WORLD_PORT 51821                   /* of the hubs */
 #define WORLD_HOSTS_MAX 20000
 #define WORLD_STRANGER_PORT 999 /* from which a stranger calls; nobody may answer it */
-#define WORLD_INBOX 160         /* packets that one datagram may set free */
+#define WORLD_REQUEST_LEAVE 7
+#define WORLD_INBOX 160 /* packets that one datagram may set free */
 
 /* How a host misbehaves. */
 enum mischief {
@@ -81,6 +82,8 @@ struct host {
 	struct site *site; /* NULL while the agent does not run */
 	struct store *store;
 	uint32_t starts;
+	uint64_t sequence_at_start; /* of its own record that the agent knew */
+	bool told_farewell;         /* somebody confirmed that it left */
 	struct address overlay;
 	uint64_t changes; /* of WireGuard's configuration */
 	bool said_all;    /* since the start of the agent */

@@ -245,6 +245,8 @@ void site_saved(struct site *site, int result, struct site_actions *out)
 		if (!site->save_failed)
 			site_log(out, SITE_LOG_SAVE_FAILED, "", -result);
 		site->save_failed = true;
+		if (site->record_waits)
+			author_unsaved(&site->author, site->now);
 		site->record_waits = false;
 		site->save_cursor = 0;
 		site->save_again_at = site->now + SAVE_AGAIN;
