@@ -7,9 +7,11 @@ cd "${SOURCE:?}" || exit 1
 # shellcheck source=tools/common.sh
 . tools/common.sh
 
-program=$BUILD/gcc/agent/collective
-pages=(collective.8 collective.yaml.5)
-completions=(packaging/completions/collective.bash packaging/completions/_collective packaging/completions/collective.fish)
+# The programs, by name; the functions below take one of these names.
+declare -A program=([collective]=$BUILD/gcc/agent/collective [collective-sim]=$BUILD/gcc/simulator/collective-sim)
+declare -A manual=([collective]=docs/collective.8.scd [collective-sim]=docs/collective-sim.1.scd)
+pages=(collective.8 collective.yaml.5 collective-sim.1)
+export COLLECTIVE_SCENARIOS=$PWD/simulator/scenarios
 
 page_renders() {
 	local page=$BUILD/gcc/docs/$1
@@ -19,30 +21,40 @@ page_renders() {
 	! grep -vE "can't break line|cannot (adjust|break) line" "$work/groff" | grep .
 }
 
-# The commands that the program has, a line each.
+# The commands that a program has, a line each.
 commands() {
-	"$program" help | sed -n '/^Commands:/,/^$/{/^  /p}' | sed -E 's/^  //; s/  .*//; s/ [[A-Z].*//; s/ +$//'
+	case $1 in
+	collective) "${program[$1]}" --help | sed -n '/^Commands:/,/^$/{/^  /p}' | sed -E 's/^  //; s/  .*//; s/ [[A-Z].*//; s/ +$//' ;;
+	collective-sim) "${program[$1]}" --help | sed -nE 's/^ +collective-sim ([a-z]+).*/\1/p' ;;
+	esac
 }
 
+# The options that a program has. What asks for help need not stand in it.
 options() {
 	local command
 	{
-		"$program" help
-		while read -r command; do
+		echo --help
+		"${program[$1]}" --help
+		[ "$1" != collective ] || while read -r command; do
 			# shellcheck disable=SC2086
-			"$program" help $command
-		done < <(commands)
-	} | grep -oE '^ +(-[a-zA-Z], )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u
+			"${program[$1]}" help $command
+		done < <(commands "$1")
+	} | grep -oE '(^|[ [])--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort -u
+}
+
+# What a completion offers of the program's own names beside commands and options.
+keys() {
+	[ "$1" != collective ] || "${program[$1]}" config keys
 }
 
 page_names_all() {
 	local name bad=0
 	while read -r name; do
-		grep -qE "^\*$name\*( |\$)" docs/collective.8.scd || { echo "not in the manual: $name"; bad=1; }
-	done < <(commands)
+		grep -qE "^\*$name\*( |\$)" "${manual[$1]}" || { echo "not in the manual: $name"; bad=1; }
+	done < <(commands "$1")
 	while read -r name; do
-		grep -qE "^(\*-.\*, )?\*$name\*" docs/collective.8.scd || { echo "not in the manual: $name"; bad=1; }
-	done < <(options)
+		grep -qE "^(\*-.\*, )?\*$name\*" "${manual[$1]}" || { echo "not in the manual: $name"; bad=1; }
+	done < <(options "$1")
 	return $bad
 }
 
@@ -50,11 +62,11 @@ page_names_all() {
 page_names_no_more() {
 	local name bad=0
 	while read -r name; do
-		commands | grep -qxF -- "$name" || { echo "the manual has a command \"$name\""; bad=1; }
-	done < <(sed -n '/^# COMMANDS/,/^# OPTIONS/{s/^\*\([a-z ]*\)\*.*/\1/p}' docs/collective.8.scd)
+		commands "$1" | grep -qxF -- "$name" || { echo "the manual has a command \"$name\""; bad=1; }
+	done < <(sed -n '/^# COMMANDS/,/^# OPTIONS/{s/^\*\([a-z ]*\)\*.*/\1/p}' "${manual[$1]}")
 	while read -r name; do
-		options | grep -qxF -- "$name" || { echo "the manual has an option $name"; bad=1; }
-	done < <(sed -n '/^# OPTIONS/,/^# ENVIRONMENT/{s/^\(\*-.\*, \)*\*\(--[a-z-]*\)\*.*/\2/p}' docs/collective.8.scd)
+		options "$1" | grep -qxF -- "$name" || { echo "the manual has an option $name"; bad=1; }
+	done < <(sed -n '/^# SYNOPSIS/,/^# DESCRIPTION/p; /^# OPTIONS/,/^# [^O]/p' "${manual[$1]}" | grep -oE -- '\*--[a-z-]+\*' | tr -d '*')
 	return $bad
 }
 
@@ -62,15 +74,15 @@ completion_names_all() {
 	local name word bad=0
 	while read -r name; do
 		for word in $name; do
-			grep -qE "(^|[^a-z-])$word([^a-z-]|\$)" "$1" || { echo "$1 lacks $word"; bad=1; }
+			grep -qE "(^|[^a-z-])$word([^a-z-]|\$)" "$2" || { echo "$2 lacks $word"; bad=1; }
 		done
-	done < <(commands)
+	done < <(commands "$1")
 	while read -r name; do
-		grep -qE -- "(^|[^a-z])${name#--}([^a-z-]|\$)" "$1" || { echo "$1 lacks $name"; bad=1; }
-	done < <(options)
+		grep -qE -- "(--|-l )${name#--}([^a-z-]|\$)" "$2" || { echo "$2 lacks $name"; bad=1; }
+	done < <(options "$1")
 	while read -r name; do
-		grep -qF -- "$name" "$1" || { echo "$1 lacks the key $name"; bad=1; }
-	done < <("$program" config keys)
+		grep -qF -- "$name" "$2" || { echo "$2 lacks the key $name"; bad=1; }
+	done < <(keys "$1")
 	return $bad
 }
 
@@ -78,33 +90,79 @@ completion_names_all() {
 completion_names_no_more() {
 	local name bad=0
 	while read -r name; do
-		options | grep -qxF -- "$name" || { echo "$1 offers $name"; bad=1; }
-	done < <(sed -nE 's/^complete .* -l ([a-z-]+).*/--\1/p' "$1"; grep -vE '^complete' "$1" | grep -oE -- '--[a-z][a-z-]+')
+		options "$1" | grep -qxF -- "$name" || { echo "$2 offers $name"; bad=1; }
+	done < <(sed -nE 's/^complete .* -l ([a-z-]+).*/--\1/p' "$2"; grep -vE '^complete' "$2" | grep -oE -- '--[a-z][a-z-]+')
 	while read -r name; do
-		"$program" config keys | grep -qxF -- "$name" || { echo "$1 offers the key $name"; bad=1; }
-	done < <(grep -oE '\b(site|interfaces|links|limits|log)\.[a-z_.]+' "$1")
+		keys "$1" | grep -qxF -- "$name" || { echo "$2 offers the key $name"; bad=1; }
+	done < <(grep -oE '\b(site|interfaces|links|limits|log)\.[a-z_.]+' "$2")
 	return $bad
 }
 
 completion_parses() {
 	case $1 in
 	*.bash) bash -n "$1" ;;
-	*.fish) fish -n "$1" ;;
+	# Fish looks at the words of "complete" only when it runs it.
+	*.fish) fish -n "$1" && ! HOME=$work fish --no-config -c "source $1" 2>&1 | grep . ;;
 	*) zsh -n "$1" ;;
 	esac
 }
 
-# What bash would offer after these words.
+# What bash would offer after these words, of which the first is the program.
 offers() {
 	local wanted=$1
 	shift
-	bash -c '
-		. packaging/completions/collective.bash
+	PATH=$(dirname "${program[$1]}"):$PATH bash -c '
+		. "packaging/completions/$1.bash"
 		COMP_WORDS=("$@")
 		COMP_CWORD=$(($# - 1))
-		_collective
+		"_${1//-/_}"
 		printf "%s\n" "${COMPREPLY[@]}"' - "$@" >"$work/offers" 2>&1
 	grep -qx -- "$wanted" "$work/offers" || { cat "$work/offers"; return 1; }
+}
+
+# The names that simulator/ knows: what a scenario may say. The word in front is the head of the table in docs/scenarios.md.
+scenario_names() {
+	case $1 in
+	key) grep -oE '(strcmp\(key(->text)?|tree_get\([a-z]+), "[a-z_]+"' simulator/scenario.c | cut -d '"' -f 2 ;;
+	kind) sed -nE 's/^\t\[PLAN_[A-Z_]+\] = "(.*)",/\1/p' simulator/plan.c ;;
+	router) sed -nE 's/^\t\{"([a-z-]+)", \{\.mapping.*/\1/p' simulator/scenario.c ;;
+	mischief) sed -nE 's/^\t\[MISCHIEF_[A-Z]+\] = "(.*)",/\1/p' simulator/scenario.c | grep -vx none ;;
+	property) sed -nE 's/^\t\[PROPERTY_[A-Z_]+\] = "(P[0-9]+)",/\1/p' simulator/scenario.c ;;
+	esac | sort -u
+}
+
+# The names in the first column of all tables of docs/scenarios.md with this head.
+scenario_names_explained() {
+	# shellcheck disable=SC2016 # the back-quotes are the ones in the text
+	awk -F '|' -v head=" $1 " '/^\|/ { if (!table) on = $2 == head; table = 1; if (on) print $2; next } { table = 0 }' docs/scenarios.md |
+		sed -nE 's/^ `(.*)` $/\1/p' | sort -u
+}
+
+scenario_page_agrees() {
+	scenario_names "$1" >"$work/known"
+	scenario_names_explained "$1" >"$work/explained"
+	[ -s "$work/known" ] || { echo "no $1 was found in simulator/"; return 1; }
+	comm -23 "$work/known" "$work/explained" | sed 's/^/docs\/scenarios.md does not explain /' >"$work/differ"
+	comm -13 "$work/known" "$work/explained" | sed 's/$/ is explained in docs\/scenarios.md, and nowhere read/' >>"$work/differ"
+	! grep . "$work/differ"
+}
+
+# The manual lists the same properties.
+manual_names_properties() {
+	scenario_names property >"$work/known"
+	sed -nE '/^# PROPERTIES/,/^# ENVIRONMENT/s/^\|  \*(P[0-9]+)\*$/\1/p' "${manual[collective-sim]}" | sort >"$work/explained"
+	diff "$work/known" "$work/explained"
+}
+
+# What docs/scenarios.md shows as a scenario is one: each block that begins with a claim.
+scenario_examples_are_read() {
+	mkdir -p "$work/examples"
+	awk -v to="$work/examples/" '
+		/^    claim: / { file = to "example-" ++count ".yaml" }
+		!/^    / { file = "" }
+		file { print substr($0, 5) >file }' docs/scenarios.md
+	[ -e "$work/examples/example-1.yaml" ] || { echo "no example was found"; return 1; }
+	COLLECTIVE_SCENARIOS=$work/examples "${program[collective-sim]}" list
 }
 
 # Relative links in Markdown lead to files; so do paths in back-quotes that begin with a folder of ours.
@@ -138,17 +196,29 @@ trap 'rm -rf "$work"' EXIT
 for page in "${pages[@]}"; do
 	check "$page renders without a warning" page_renders "$page"
 done
-check "the manual names every command and option" page_names_all
-check "the manual names no other" page_names_no_more
-for file in "${completions[@]}"; do
-	check "$file names every command, option and key" completion_names_all "$file"
-	check "$file names no other option or key" completion_names_no_more "$file"
-	check "$file can be read by its shell" completion_parses "$file"
+for name in collective collective-sim; do
+	check "the manual of $name names every command and option" page_names_all "$name"
+	check "the manual of $name names no other" page_names_no_more "$name"
+	for file in "packaging/completions/$name.bash" "packaging/completions/_$name" "packaging/completions/$name.fish"; do
+		check "$file names every command, option and key" completion_names_all "$name" "$file"
+		check "$file names no other option or key" completion_names_no_more "$name" "$file"
+		check "$file can be read by its shell" completion_parses "$file"
+	done
 done
 check "bash completes the first word" offers backup collective b
 check "bash completes the second word" offers check collective config c
 check "bash completes an option" offers --json collective config check --j
 check "bash completes a configuration key" offers links.when collective config keys links.w
+check "bash completes a command of the simulator" offers shrink collective-sim sh
+check "bash completes an option of the simulator" offers --seeds collective-sim run --se
+check "bash completes a scenario" offers same_key_twice collective-sim run sa
+check "bash completes a scenario behind an option" offers same_key_twice collective-sim run --jobs 2 sa
+check "bash completes a property" offers P12 collective-sim run same_key_twice --without P1
+for name in key kind router mischief property; do
+	check "docs/scenarios.md explains every $name of a scenario, and no other" scenario_page_agrees "$name"
+done
+check "the manual lists every property, and no other" manual_names_properties
+check "the examples in docs/scenarios.md are scenarios" scenario_examples_are_read
 check "links and paths in Markdown exist" links_exist
 check "the README's commands exist" readme_commands_exist
 finish

@@ -1,0 +1,26 @@
+# Completion of collective-sim for fish.
+
+function __collective_sim_scenarios
+	set -l program (commandline -opc)[1]
+	$program list 2>/dev/null | string replace -r ' .*' ''
+end
+
+complete -c collective-sim -f
+complete -c collective-sim -l seed -x -d 'run with this seed'
+complete -c collective-sim -l seeds -x -d 'run with the seeds from A to B, as in 1..100'
+complete -c collective-sim -l jobs -x -d 'so many runs at a time'
+complete -c collective-sim -l trace -r -F -d 'write what happened'
+complete -c collective-sim -l out -r -F -d 'where to write'
+complete -c collective-sim -l without -x -a "(printf 'P%d\n' (seq 15))" -d 'do not look at these properties'
+complete -c collective-sim -l sites -x -d 'the largest collective of a sweep'
+complete -c collective-sim -l json -d 'one JSON object a run'
+complete -c collective-sim -s h -l help -d 'explain, and do nothing'
+
+complete -c collective-sim -n __fish_use_subcommand -a list -d 'print the scenarios and what they claim'
+complete -c collective-sim -n __fish_use_subcommand -a run -d 'run a scenario'
+complete -c collective-sim -n __fish_use_subcommand -a replay -d 'run a failure again'
+complete -c collective-sim -n __fish_use_subcommand -a shrink -d 'make a failure as small as can be'
+complete -c collective-sim -n __fish_use_subcommand -a sweep -d 'draw curves over sites, loss and latency'
+
+complete -c collective-sim -n '__fish_seen_subcommand_from run' -a '(__collective_sim_scenarios)' -d scenario
+complete -c collective-sim -n '__fish_seen_subcommand_from run replay shrink' -F
