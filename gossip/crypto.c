@@ -30,6 +30,14 @@ void secret_from_seed(struct secret *secret, const struct key *seed)
 	(void)crypto_sign_seed_keypair(public_key, secret->bytes, seed->bytes);
 }
 
+struct key secret_seed(const struct secret *secret)
+{
+	struct key key;
+
+	memcpy(key.bytes, secret->bytes, KEY_SIZE);
+	return key;
+}
+
 struct key secret_public(const struct secret *secret)
 {
 	struct key key;

@@ -41,6 +41,9 @@ extern const struct crypto crypto_real;
 void secret_from_seed(struct secret *secret, const struct key *seed);
 
 /* The public key of a secret. */
+/* What it was made from. */
+struct key secret_seed(const struct secret *secret);
+
 struct key secret_public(const struct secret *secret);
 
 /* BLAKE2b of 16 bytes. */

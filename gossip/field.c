@@ -143,6 +143,17 @@ void field_read_prefixes(struct wire_reader *reader, struct prefixes *out)
 		out->count = 0;
 }
 
+bool prefixes_equal(const struct prefixes *a, const struct prefixes *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (uint32_t i = 0; i < a->count; i++) {
+		if (!prefix_equal(&a->items[i], &b->items[i]))
+			return false;
+	}
+	return true;
+}
+
 void field_write_prefixes(struct wire_writer *writer, const struct prefixes *prefixes)
 {
 	wire_write_array(writer, prefixes->count);

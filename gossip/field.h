@@ -55,6 +55,8 @@ void field_write_prefix(struct wire_writer *writer, const struct prefix *prefix)
 
 /* Prefixes, ascending, of which no two overlap. */
 void field_read_prefixes(struct wire_reader *reader, struct prefixes *out);
+bool prefixes_equal(const struct prefixes *a, const struct prefixes *b);
+
 void field_write_prefixes(struct wire_writer *writer, const struct prefixes *prefixes);
 
 /* Names, ascending. */

@@ -37,6 +37,15 @@ struct invitation *invitations_find_name(const struct invitations *invitations, 
 	return found;
 }
 
+void invitations_drop(struct invitations *invitations, const char *name)
+{
+	const struct invitation *invitation = invitations_find_name(invitations, name);
+
+	if (invitation)
+		table_remove(&invitations->table,
+			table_lower_bound(&invitations->table, invitation->id.bytes));
+}
+
 /* The certificate that this invitation leads to. */
 static struct certificate certificate_for(
 	const struct invitation *invitation, const struct hash *issuer, uint64_t now)

@@ -90,6 +90,9 @@ struct invitation *invitations_add(struct invitations *invitations, const struct
 struct invitation *invitations_find(const struct invitations *invitations, const struct hash *id);
 struct invitation *invitations_find_name(const struct invitations *invitations, const char *name);
 
+/* Forgets an invite that could not be saved, as if it had never been made. */
+void invitations_drop(struct invitations *invitations, const char *name);
+
 /* Answers a request that came through the temporary tunnel. */
 void invitations_request(struct invitations *invitations, struct ledger *ledger, uint64_t now,
 	const struct join_request *request, const struct invitation_issuer *issuer,

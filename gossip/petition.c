@@ -57,22 +57,11 @@ int petition_read(struct petition *ret, const struct hash *collective, const str
 	return 0;
 }
 
-static bool same_routes(const struct prefixes *a, const struct prefixes *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (uint32_t i = 0; i < a->count; i++) {
-		if (!prefix_equal(&a->items[i], &b->items[i]))
-			return false;
-	}
-	return true;
-}
-
 static bool asks_for(const struct petition *petition, const struct certificate *certificate)
 {
 	return key_equal(&petition->backbone, &certificate->backbone) &&
 	       key_equal(&petition->links, &certificate->links) &&
-	       same_routes(&petition->routes, &certificate->routes);
+	       prefixes_equal(&petition->routes, &certificate->routes);
 }
 
 enum petition_result petition_answer(struct ledger *ledger, uint64_t now,
@@ -97,7 +86,7 @@ enum petition_result petition_answer(struct ledger *ledger, uint64_t now,
 	 * end. */
 	if (asks_for(petition, &held) && (held.not_after == 0 || now < petition_renewal(&held)))
 		return PETITION_DONE;
-	if (!same_routes(&petition->routes, &held.routes) && !terms->routes_approved)
+	if (!prefixes_equal(&petition->routes, &held.routes) && !terms->routes_approved)
 		return PETITION_APPROVAL;
 	next = held;
 	next.version++;
@@ -207,10 +196,11 @@ static struct rotation_action step_switched(struct rotation *rotation, usec_t no
 }
 
 struct rotation_action rotation_step(
-	struct rotation *rotation, usec_t now, bool certified, bool heard)
+	struct rotation *rotation, usec_t now, bool certified, bool silent, bool heard)
 {
 	switch (rotation->state) {
 	case ROTATION_ASKING:
+		certified = certified || (silent && rotation->asked > 0);
 		/* After going back to the old key there is a pause before the new one is tried
 		 * again. */
 		if (certified && rotation->pause == ROTATION_ASK_MOST && rotation->next > now)

@@ -103,9 +103,10 @@ void rotation_init(struct rotation *rotation);
 void rotation_begin(struct rotation *rotation, usec_t now);
 
 /*
- * Lets time pass. certified: the ledger's certificate names the pending key. heard: the other side
- * answered under the pending key since it was set.
+ * Lets time pass. certified: the ledger's certificate names the pending key. silent: the other side
+ * was not heard for long under the key in use; perhaps it knows the pending one already, and could
+ * not say so. heard: the other side answered under the pending key since it was set.
  */
 struct rotation_action rotation_step(
-	struct rotation *rotation, usec_t now, bool certified, bool heard);
+	struct rotation *rotation, usec_t now, bool certified, bool silent, bool heard);
 usec_t rotation_wakeup(const struct rotation *rotation);

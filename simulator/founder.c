@@ -182,9 +182,11 @@ void world_found(struct world *world, bool acquainted)
 		}
 		if (i == 0)
 			continue;
-		site_row_secret(&row, &all[0].publics[SITE_BACKBONE], &all[i].preshared);
+		site_row_secret(&row, &all[0].publics[SITE_BACKBONE],
+			&all[i].publics[SITE_BACKBONE], &all[i].preshared);
 		put(host, &row);
-		site_row_secret(&row, &all[i].publics[SITE_BACKBONE], &all[i].preshared);
+		site_row_secret(&row, &all[i].publics[SITE_BACKBONE],
+			&all[0].publics[SITE_BACKBONE], &all[i].preshared);
 		put(&world->hosts[0], &row);
 	}
 	assert(store_key_write(world->hosts[0].store, STORE_KEY_ADMIN, &admin_seed) == 0);

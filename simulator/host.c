@@ -225,9 +225,9 @@ void host_receive(struct host *host, const struct packet *packet)
 
 /* Actions. */
 
-static int save(struct host *host, const struct site_row *row)
+static struct store_row row_of(const struct site_row *row)
 {
-	const struct store_row stored = {
+	return (struct store_row){
 		.table = tables[row->table],
 		.kind = row->kind,
 		.key_size = row->key_size,
@@ -237,8 +237,6 @@ static int save(struct host *host, const struct site_row *row)
 		.size = row->size,
 		.remove = row->remove,
 	};
-
-	return host->full ? -ENOSPC : store_write(host->store, &stored, 1);
 }
 
 void host_set_identity(struct host *host, const struct secret *identity)
@@ -451,22 +449,12 @@ struct aftermath {
 
 static void perform(struct host *host, const struct site_action *action, struct aftermath *after)
 {
-	int r = 0;
-
 	if (action->kind >= SITE_DEVICE && action->kind <= SITE_SETTLED)
 		host->changes++;
 	switch (action->kind) {
 	case SITE_SAVE:
-		r = save(host, &action->row);
-		after->saves = true;
-		break;
 	case SITE_SAVE_KEY:
-		r = save_key(host, action->key.slot, &action->key.key);
-		after->saves = true;
-		break;
 	case SITE_PROMOTE_KEY:
-		r = store_key_promote(host->store, slots[action->key.slot]);
-		after->saves = true;
 		break;
 	case SITE_SEND:
 		if (after->saved == 0)
@@ -511,8 +499,34 @@ static void perform(struct host *host, const struct site_action *action, struct 
 			tell(host, action);
 		break;
 	}
-	if (r < 0 && after->saved == 0)
-		after->saved = r;
+}
+
+/* Keys, then all rows at once, then promotions; from the first failure on, none. */
+static void save_all(
+	struct host *host, const struct site_actions *actions, struct aftermath *after)
+{
+	struct store_row rows[SITE_ACTIONS_MAX];
+	size_t count = 0;
+
+	for (uint32_t i = 0; i < actions->count; i++) {
+		const struct site_action *action = &actions->items[i];
+
+		if (action->kind == SITE_SAVE)
+			rows[count++] = row_of(&action->row);
+		else if (action->kind == SITE_SAVE_KEY && after->saved == 0)
+			after->saved = save_key(host, action->key.slot, &action->key.key);
+		after->saves = after->saves || action->kind <= SITE_PROMOTE_KEY;
+	}
+	if (count > 0 && after->saved == 0)
+		after->saved = host->full ? -ENOSPC : store_write(host->store, rows, count);
+	for (uint32_t i = 0; i < actions->count && after->saved == 0; i++) {
+		const struct site_action *action = &actions->items[i];
+
+		if (action->kind == SITE_PROMOTE_KEY)
+			after->saved = host->full ? -ENOSPC
+						  : store_key_promote(host->store,
+							    slots[action->key.slot]);
+	}
 }
 
 /* The statistics of all peers, as many as go into an event at a time. */
@@ -574,6 +588,7 @@ void host_event(struct host *host, const struct site_event *given)
 	world->steps++;
 	world_mix(world, (uint64_t)world->now, (uint64_t)event.kind << 32 | host->number,
 		actions->count);
+	save_all(host, actions, &after);
 	for (uint32_t i = 0; i < actions->count; i++) {
 		mix_action(world, &actions->items[i]);
 		if (world->options.trace)

@@ -12,27 +12,67 @@
 #include "site/site_internal.h"
 
 #define RETIRE_AFTER (10 * USEC_SECOND)
+#define LEAVE_AFTER (5 * USEC_SECOND)
 #define FAST_POLLS (5 * USEC_SECOND) /* while a member changes its key */
 
 static const struct key no_key;
 
 /* Preshared keys. */
 
-const struct key *site_secret_of(const struct site *site, const struct key *peer)
+static void secret_key(const struct key *peer, const struct key *own, uint8_t out[static 64])
 {
-	const struct site_secret *secret = table_find(&site->secrets, peer->bytes);
-
-	return secret ? &secret->preshared : &no_key;
+	memcpy(out, peer->bytes, KEY_SIZE);
+	memcpy(out + KEY_SIZE, own->bytes, KEY_SIZE);
 }
 
-void site_set_secret(struct site *site, const struct key *peer, const struct key *preshared)
+const struct key *site_secret_of(
+	const struct site *site, const struct key *peer, const struct key *own)
 {
-	struct site_secret *secret = table_find(&site->secrets, peer->bytes);
+	const struct site_secret *secret;
+	uint8_t key[2 * KEY_SIZE];
 
+	secret_key(peer, own, key);
+	secret = table_find(&site->secrets, key);
+	return secret ? &secret->preshared : NULL;
+}
+
+void site_set_secret(struct site *site, struct site_actions *out, const struct key *peer,
+	const struct key *own, const struct key *preshared)
+{
+	struct site_secret *secret;
+	uint8_t key[2 * KEY_SIZE];
+
+	secret_key(peer, own, key);
+	secret = table_find(&site->secrets, key);
+	if (secret && key_equal(&secret->preshared, preshared))
+		return;
 	if (!secret)
-		secret = table_add(&site->secrets, peer->bytes);
-	if (secret)
-		secret->preshared = *preshared;
+		secret = table_add(&site->secrets, key);
+	if (!secret)
+		return;
+	secret->preshared = *preshared;
+	site_save_secret(site, out, secret);
+}
+
+void site_drop_secret(
+	struct site *site, struct site_actions *out, const struct key *peer, const struct key *own)
+{
+	const struct site_secret none = {.peer = *peer, .own = *own};
+	uint8_t key[2 * KEY_SIZE];
+
+	secret_key(peer, own, key);
+	if (!table_find(&site->secrets, key))
+		return;
+	site_save_secret(site, out, &none);
+	table_remove(&site->secrets, table_lower_bound(&site->secrets, key));
+}
+
+const struct key *site_own_key(const struct site *site)
+{
+	if (site->state == SITE_JOINING && site->joiner.state == JOINER_ASKING)
+		return &site->invite_keys.public_key;
+	return site->rotation.state == ROTATION_SWITCHED ? &site->pending[SITE_BACKBONE].public_key
+							 : &site->pairs[SITE_BACKBONE].public_key;
 }
 
 /* Peers. */
@@ -82,13 +122,15 @@ static struct site_peer *peer_with_key(const struct site *site, const struct key
 void site_peer_tell(struct site *site, struct site_actions *out, struct site_peer *peer,
 	const struct invite_endpoint *endpoint)
 {
+	const struct key *preshared = site_secret_of(site, &peer->key, site_own_key(site));
 	struct site_action *action = site_emit(out, SITE_PEER);
 
 	peer->keepalive = (endpoint || peer->has_endpoint) && !peer->joiner &&
 			  peer->stage == SITE_PEER_CURRENT;
 	action->interface = SITE_BACKBONE;
 	action->peer.key = peer->key;
-	action->peer.preshared = *site_secret_of(site, &peer->key);
+	peer->preshared = preshared ? *preshared : no_key;
+	action->peer.preshared = peer->preshared;
 	action->peer.keepalive = peer->keepalive ? SITE_KEEPALIVE_S : 0;
 	if (!endpoint)
 		return;
@@ -97,15 +139,28 @@ void site_peer_tell(struct site *site, struct site_actions *out, struct site_pee
 	action->peer.port = endpoint->port;
 }
 
+static bool is_gone(const struct site *site)
+{
+	return site->down || site->state == SITE_OUT || site->state == SITE_BLANK;
+}
+
 static void remove_peer(struct site *site, struct site_actions *out, uint32_t position)
 {
-	const struct key key = ((const struct site_peer *)table_at(&site->peers, position))->key;
+	const struct site_peer *peer = table_at(&site->peers, position);
+	const struct row_id member = peer->member;
+	const struct key key = peer->key;
 	struct site_action *action;
+	bool forget = !is_gone(site) && (peer->stage == SITE_PEER_OLD || peer->joiner ||
+						!ledger_find(&site->ledger, &member));
 
 	table_remove(&site->peers, position);
+	if (!site_peer_of(site, &member))
+		sync_disconnect(&site->sync, &member);
 	/* WireGuard knows peers by their keys alone. */
 	if (peer_with_key(site, &key))
 		return;
+	if (forget)
+		site_drop_secret(site, out, &key, site_own_key(site));
 	action = site_emit(out, SITE_PEER_REMOVE);
 	action->interface = SITE_BACKBONE;
 	action->allow.key = key;
@@ -160,33 +215,41 @@ static struct site_peer *add_peer(struct site *site, struct site_actions *out,
 	peer->joiner = joiner;
 	peer->stage = stage;
 	peer->presence = SITE_UNKNOWN;
+	peer->counted = site->settled;
 	peer->heard_at = site->now;
+	site->presence_at = usec_min(site->presence_at, site->now + SITE_SUSPECT_AFTER);
 	called = !joiner && first_endpoint(site, member, &endpoint);
 	peer->has_endpoint = called;
 	site_peer_tell(site, out, peer, called ? &endpoint : NULL);
 	return peer;
 }
 
-/* The preshared key of a member that we have not had a peer for. */
-static void find_secret(struct site *site, const struct member *member, const struct key *key)
+void site_prepare_secret(struct site *site, struct site_actions *out, const struct row_id *member,
+	const struct key *fresh)
 {
-	const struct site_peer *before = site_peer_of(site, &member->id);
+	const struct site_peer *peer = site_peer_of(site, member);
+	const struct key *own = site_own_key(site);
+	const struct key *before = peer ? site_secret_of(site, &peer->key, own) : NULL;
 	struct key next;
 
-	if (!key_is_zero(site_secret_of(site, key)))
+	if (!before || key_equal(&peer->key, fresh) || site_secret_of(site, fresh, own))
 		return;
-	if (before) {
-		preshared_next(site_secret_of(site, &before->key), key, &next);
-		site_set_secret(site, key, &next);
-		return;
-	}
-	for (uint32_t i = 0; i < site->invitations.table.count; i++) {
-		const struct invitation *invitation = table_at(&site->invitations.table, i);
-		struct hash site_hash = hash_of(invitation->site.bytes, KEY_SIZE);
+	preshared_next(before, fresh, &next);
+	site_set_secret(site, out, fresh, own, &next);
+	key_wipe(&next);
+}
 
-		if (invitation->applied && hash_equal(&site_hash, &member->site))
-			site_set_secret(site, key, &invitation->preshared_key);
-	}
+/* A peer that stays; its preshared key changes with our own key. */
+static bool keep_peer(struct site *site, struct site_actions *out, struct site_peer *peer)
+{
+	const struct key *preshared = site_secret_of(site, &peer->key, site_own_key(site));
+
+	if (site_room(out) < 2)
+		return false;
+	peer->wanted = true;
+	if (!key_equal(&peer->preshared, preshared ? preshared : &no_key))
+		site_peer_tell(site, out, peer, NULL);
+	return true;
 }
 
 /* Wants a member's peer. Returns false when there is no room to tell it now. */
@@ -196,11 +259,9 @@ static bool want_member(struct site *site, struct site_actions *out, const struc
 	struct certificate certificate;
 	struct site_peer *other;
 
-	if (peer && hash_equal(&peer->certificate, &member->certificate_hash)) {
-		peer->wanted = true;
-		return true;
-	}
-	if (site_room(out) < 3)
+	if (peer && hash_equal(&peer->certificate, &member->certificate_hash))
+		return keep_peer(site, out, peer);
+	if (site_room(out) < 4)
 		return false;
 	ledger_certificate(&site->ledger, member, &certificate);
 	for (uint32_t i = first_peer(site, &member->id); (other = peer_at(site, i, &member->id));
@@ -215,10 +276,7 @@ static bool want_member(struct site *site, struct site_actions *out, const struc
 			peer->wanted = true;
 		return true;
 	}
-	find_secret(site, member, &certificate.backbone);
-	if (!key_is_zero(site_secret_of(site, &certificate.backbone)))
-		site_save_secret(site, out, &certificate.backbone,
-			site_secret_of(site, &certificate.backbone));
+	site_prepare_secret(site, out, &member->id, &certificate.backbone);
 	other = add_peer(site, out, &member->id, &certificate.backbone,
 		peer ? SITE_PEER_NEXT : SITE_PEER_CURRENT, false);
 	if (!other)
@@ -240,8 +298,10 @@ void site_peer_promote(struct site *site, struct site_peer *peer)
 	if (before) {
 		before->stage = SITE_PEER_OLD;
 		before->retire_at = site->now + RETIRE_AFTER;
+		site->retire_at = usec_min(site->retire_at, before->retire_at);
 	}
 	peer->stage = SITE_PEER_CURRENT;
+	site->presence_at = usec_min(site->presence_at, site->now + SITE_SUSPECT_AFTER);
 	site->dirty = true;
 }
 
@@ -258,9 +318,10 @@ static bool want_joiner(
 		peer->wanted = true;
 		return true;
 	}
-	if (site_room(out) < 3)
+	if (site_room(out) < 4)
 		return false;
-	site_set_secret(site, &invitation->peer, &invitation->preshared_key);
+	site_set_secret(
+		site, out, &invitation->peer, site_own_key(site), &invitation->preshared_key);
 	peer = add_peer(site, out, &id, &invitation->peer, SITE_PEER_CURRENT, true);
 	if (!peer)
 		return true;
@@ -277,28 +338,37 @@ static bool want_provisional(struct site *site, struct site_actions *out)
 {
 	const struct site_collective *collective = &site->collective;
 	struct site_peer *peer = site_peer_of(site, &site->hub);
-	const struct key *preshared = &site->invite_keys.preshared_key;
 
-	if (peer && memcmp(peer->key.bytes, collective->hub_key.bytes, KEY_SIZE) == 0) {
-		peer->wanted = true;
-		return true;
-	}
+	if (site->state == SITE_JOINING && site_room(out) > 4)
+		site_set_secret(site, out, &collective->hub_key, site_own_key(site),
+			&site->invite_keys.preshared_key);
+	if (peer && memcmp(peer->key.bytes, collective->hub_key.bytes, KEY_SIZE) == 0)
+		return keep_peer(site, out, peer);
 	if (site_room(out) < 3)
 		return false;
-	if (key_is_zero(site_secret_of(site, &collective->hub_key)) && !key_is_zero(preshared)) {
-		site_set_secret(site, &collective->hub_key, preshared);
-		site_save_secret(site, out, &collective->hub_key, preshared);
-	}
 	peer = add_peer(site, out, &site->hub, &collective->hub_key, SITE_PEER_CURRENT, false);
 	if (peer)
 		peer->wanted = true;
 	return true;
 }
 
-static bool is_wanted_member(const struct site *site, const struct member *member)
+/* Who leaves keeps its tunnel until its farewell was acknowledged, and never gets it back. */
+static bool is_leaving(struct site *site, const struct member *member)
 {
-	return member->in_force && !member->left &&
-	       memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0;
+	struct site_peer *peer = site_peer_of(site, &member->id);
+
+	if (!peer)
+		return false;
+	if (peer->retire_at == 0)
+		peer->retire_at = site->now + LEAVE_AFTER;
+	site->retire_at = usec_min(site->retire_at, peer->retire_at);
+	return peer->retire_at > site->now;
+}
+
+static bool is_wanted_member(struct site *site, const struct member *member)
+{
+	return member->in_force && memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0 &&
+	       (!member->left || is_leaving(site, member));
 }
 
 static bool want_all(struct site *site, struct site_actions *out)
@@ -321,11 +391,6 @@ static bool want_all(struct site *site, struct site_actions *out)
 	return true;
 }
 
-static bool is_gone(const struct site *site)
-{
-	return site->down || site->state == SITE_OUT || site->state == SITE_BLANK;
-}
-
 /* Returns whether all was told. */
 static bool review_peers(struct site *site, struct site_actions *out)
 {
@@ -341,9 +406,11 @@ static bool review_peers(struct site *site, struct site_actions *out)
 		bool retiring = peer->stage == SITE_PEER_OLD && peer->retire_at > site->now &&
 				!is_gone(site) && ledger_find(&site->ledger, &peer->member);
 
+		if (retiring)
+			site->retire_at = usec_min(site->retire_at, peer->retire_at);
 		if (peer->wanted || retiring)
 			continue;
-		if (site_room(out) == 0)
+		if (site_room(out) < 2)
 			return false;
 		remove_peer(site, out, i - 1);
 	}
@@ -386,14 +453,41 @@ static void tell_route(struct site_actions *out, enum site_action_kind kind,
 	action->route.kind = route;
 }
 
-/* Whether this machine is itself in a network that overlaps. */
+/* Whether this machine is itself in a network that a route would take from it. */
 static bool is_local(const struct site *site, const struct prefix *prefix)
 {
 	for (uint32_t i = 0; i < site->network_count; i++) {
-		if (prefix_overlaps(&site->networks[i], prefix))
+		if (prefix_contains(&site->networks[i], prefix))
 			return true;
 	}
 	return false;
+}
+
+static void route(struct site *site, struct site_actions *out, struct site_prefix *entry,
+	const struct prefix *prefix)
+{
+	bool refused = is_local(site, prefix);
+
+	if (refused && !entry->refused)
+		site_log(out, SITE_LOG_ROUTE_REFUSED, "", 0);
+	entry->refused = refused;
+	if (refused) {
+		if (entry->routed)
+			tell_route(out, SITE_ROUTE_REMOVE, prefix, SITE_ROUTE_BACKBONE);
+		if (entry->guarded)
+			tell_route(out, SITE_ROUTE_REMOVE, prefix, SITE_ROUTE_GUARD);
+		entry->routed = false;
+		entry->guarded = false;
+		return;
+	}
+	if (entry->routed)
+		return;
+	/* The guard stands before the route does, so nothing falls between them. */
+	if (!entry->guarded)
+		tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_GUARD);
+	tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_BACKBONE);
+	entry->guarded = true;
+	entry->routed = true;
 }
 
 /*
@@ -420,19 +514,8 @@ static bool want_prefix(struct site *site, struct site_actions *out, const struc
 			tell_allow(out, SITE_ALLOW, peer, prefix);
 		entry->peer = *peer;
 	}
-	if (!routed || entry->routed)
-		return true;
-	if (is_local(site, prefix)) {
-		site_log(out, SITE_LOG_ROUTE_REFUSED, "", 0);
-		entry->routed = true;
-		return true;
-	}
-	/* The guard stands before the route does, so nothing falls between them. */
-	if (!entry->guarded)
-		tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_GUARD);
-	tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_BACKBONE);
-	entry->guarded = true;
-	entry->routed = true;
+	if (routed)
+		route(site, out, entry, prefix);
 	return true;
 }
 
@@ -505,7 +588,7 @@ static bool want_prefixes(struct site *site, struct site_actions *out)
 		if (memcmp(&owner, &site->id, ROW_ID_SIZE) == 0)
 			continue;
 		member = ledger_find(ledger, &owner);
-		if (!member || member->left)
+		if (!member || (member->left && !site_peer_of(site, &owner)))
 			continue;
 		if (!want_prefix(site, out, &prefix, carrier_of(site, &owner), !inside))
 			return false;
@@ -654,6 +737,10 @@ static bool tell_settled(struct site *site, struct site_actions *out)
 
 void site_backbone_step(struct site *site, struct site_actions *out)
 {
+	if (site->now >= site->retire_at) {
+		site->retire_at = USEC_NEVER;
+		site->dirty = true;
+	}
 	if (!site->dirty && (!site->has_collective || site->generation == site->ledger.generation))
 		return;
 	if (site->has_collective)
@@ -669,8 +756,6 @@ void site_backbone_step(struct site *site, struct site_actions *out)
 static void save_place(struct site *site, struct site_actions *out, const struct site_peer *peer)
 {
 	struct site_place *place = table_find(&site->places, peer->member.bytes);
-	struct site_row row = {.table = SITE_TABLE_ENDPOINT, .key_size = ROW_ID_SIZE};
-	struct wire_writer writer;
 
 	if (place && endpoint_equal(&place->endpoint, &peer->endpoint))
 		return;
@@ -679,13 +764,7 @@ static void save_place(struct site *site, struct site_actions *out, const struct
 	if (!place || site_room(out) < 2)
 		return;
 	place->endpoint = peer->endpoint;
-	memcpy(row.key, peer->member.bytes, ROW_ID_SIZE);
-	row.version = site_wall(site);
-	wire_writer_init(&writer, row.bytes, sizeof row.bytes);
-	field_write_address(&writer, &peer->endpoint.address);
-	wire_write_uint(&writer, peer->endpoint.port);
-	row.size = (uint16_t)wire_writer_end(&writer);
-	site_save(site, out, &row);
+	site_save_place(site, out, place);
 }
 
 static void note_heard(struct site *site, struct site_actions *out, struct site_peer *peer)
@@ -693,8 +772,10 @@ static void note_heard(struct site *site, struct site_actions *out, struct site_
 	peer->heard_at = site->now;
 	if (peer->joiner)
 		return;
-	if (peer->stage == SITE_PEER_NEXT)
+	if (peer->stage == SITE_PEER_NEXT) {
 		site_peer_promote(site, peer);
+		site->poll_fast_until = site->now;
+	}
 	if (peer->stage == SITE_PEER_OLD)
 		return;
 	if (peer->has_endpoint)
@@ -713,8 +794,9 @@ void site_backbone_statistics(
 			continue;
 		peer->has_endpoint = seen->has_endpoint;
 		peer->endpoint = seen->endpoint;
-		if (seen->rx_bytes > peer->rx_bytes)
+		if (seen->rx_bytes > peer->rx_bytes && peer->counted)
 			note_heard(site, out, peer);
+		peer->counted = true;
 		/* A peer that was made anew counts from zero. */
 		peer->rx_bytes = seen->rx_bytes;
 		if (peer->has_endpoint && !peer->keepalive && !peer->joiner &&

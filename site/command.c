@@ -21,9 +21,27 @@ static void fail(const struct site_command *command, struct site_actions *out, c
 	site_reply(out, command->request, SITE_REPLY_FAILED, note);
 }
 
+/* why: what somebody else has. */
+static void fail_taken(
+	const struct site_command *command, struct site_actions *out, const char *why)
+{
+	char note[SITE_NOTE_SIZE];
+
+	(void)snprintf(note, sizeof note, "it would take %s", why);
+	fail(command, out, note);
+}
+
 static void done(const struct site_command *command, struct site_actions *out)
 {
 	site_reply(out, command->request, SITE_REPLY_DONE, "");
+}
+
+/* An older command that waits gets its last reply. */
+static void supersede(
+	uint32_t request, const struct site_command *command, struct site_actions *out)
+{
+	if (request != 0 && request != command->request)
+		site_reply(out, request, SITE_REPLY_FAILED, "the same was asked for again");
 }
 
 static struct key draw_key(struct site *site)
@@ -120,15 +138,49 @@ static struct certificate own_certificate(
 	return certificate;
 }
 
-/* A fact that we have just made ourselves: it counts, or we are wrong. */
-static void take_own(struct site *site, struct site_actions *out, const uint8_t *fact, int size)
+/* A fact that we have just made ourselves. Returns why it does not count; NULL: it does. */
+static const char *take_own(
+	struct site *site, struct site_actions *out, const uint8_t *fact, int size)
 {
 	struct ledger_outcome outcome;
 
-	assert(size > 0);
+	if (size < 0)
+		return "this is more than one certificate can hold";
 	outcome = ledger_offer(&site->ledger, site_wall(site), fact, (size_t)size, true);
-	assert(outcome.verdict == VERDICT_NEW || outcome.verdict == VERDICT_KNOWN);
-	site_publish(site, out, fact, (size_t)size, &outcome);
+	if (outcome.verdict == VERDICT_NEW)
+		site_publish(site, out, fact, (size_t)size, &outcome);
+	if (outcome.verdict == VERDICT_NEW || outcome.verdict == VERDICT_KNOWN)
+		return NULL;
+	if (outcome.verdict == VERDICT_FULL)
+		return "there is no room for more of this kind";
+	if (outcome.verdict == VERDICT_NOT_GRANTED)
+		return "this site's admin key may not do that";
+	if (outcome.verdict == VERDICT_REMOVED_ISSUER)
+		return "this admin was removed: take a new key";
+	return verdict_text(outcome.verdict);
+}
+
+static const char *refuse_founding(const struct site *site, const struct site_command *command)
+{
+	struct certificate certificate = {
+		.address = command->subnet.address,
+		.subnets = {1, {command->subnet}},
+		.routes = command->routes,
+	};
+	struct prefix canonical;
+
+	if (site->state != SITE_BLANK)
+		return "this site belongs to a collective already";
+	if (!text_is_name(command->name))
+		return "a name is 1 to 64 of a-z, 0-9 and -";
+	certificate.address.bytes[3]++;
+	canonical = prefix_canonical(&command->subnet);
+	if (!prefix_equal(&canonical, &command->subnet) || prefix_reserved(&command->supernet) ||
+		command->subnet.length >= 32 ||
+		!prefix_contains(&command->supernet, &command->subnet) ||
+		!certificate_fits(&certificate, &command->supernet))
+		return "the site's subnet has to be a part of the supernet";
+	return NULL;
 }
 
 static void found(struct site *site, const struct site_command *command, struct site_actions *out)
@@ -138,18 +190,14 @@ static void found(struct site *site, const struct site_command *command, struct 
 		.address = command->subnet.address,
 		.endpoint_count = command->endpoint_count,
 	};
+	const char *why = refuse_founding(site, command);
 	struct delegation delegation;
 	struct certificate certificate;
 	uint8_t fact[FACT_SIZE_MAX];
 	struct key seed;
 
-	if (site->state != SITE_BLANK) {
-		fail(command, out, "this site belongs to a collective already");
-		return;
-	}
-	if (!prefix_contains(&command->supernet, &command->subnet) ||
-		command->subnet.length >= 32) {
-		fail(command, out, "the site's subnet has to be a part of the supernet");
+	if (why) {
+		fail(command, out, why);
 		return;
 	}
 	make_keys(site, out);
@@ -171,13 +219,15 @@ static void found(struct site *site, const struct site_command *command, struct 
 	site_take_collective(site, &collective);
 	site_save_collective(site, out);
 	delegation = first_delegation(site, command->name);
-	take_own(site, out, fact,
+	why = take_own(site, out, fact,
 		delegation_seal(&delegation, fact, &site->root, &site->ledger.collective,
 			site->options.crypto));
+	assert(!why); /* it was looked at before */
 	certificate = own_certificate(site, command);
-	take_own(site, out, fact,
+	why = take_own(site, out, fact,
 		certificate_seal(&certificate, fact, &site->admin, &site->ledger.collective,
 			site->options.crypto));
+	assert(!why);
 	site->state = SITE_MEMBER;
 	site->dirty = true;
 	author_changed(&site->author, site->now);
@@ -201,8 +251,21 @@ static uint8_t free_join_number(const struct site *site)
 	return 0;
 }
 
-static void reply_invite(struct site *site, const struct site_command *command,
-	const struct invitation *invitation, const struct key *secret, struct site_actions *out)
+static void reply_invite(const struct site_command *command, const struct invitation *invitation,
+	const char text[static INVITE_TEXT_SIZE], struct site_actions *out)
+{
+	struct site_action *action;
+
+	done(command, out);
+	action = &out->items[out->count - 1];
+	action->reply.prefix = invitation->reserved;
+	memcpy(action->reply.name, invitation->name, sizeof action->reply.name);
+	memcpy(action->reply.text, text, sizeof action->reply.text);
+}
+
+/* Writes the word. Returns false when there is none for these endpoints. */
+static bool write_invite(const struct site *site, const struct invitation *invitation,
+	const struct key *secret, char text[static INVITE_TEXT_SIZE])
 {
 	struct certificate own;
 	struct invite invite = {
@@ -217,21 +280,25 @@ static void reply_invite(struct site *site, const struct site_command *command,
 		.approval = invitation->approval,
 		.secret = *secret,
 	};
-	struct site_action *action;
+	int r;
 
 	ledger_certificate(&site->ledger, site_member(site), &own);
 	invite.hub_length = own.subnets.items[0].length;
 	memcpy(invite.endpoints, site->collective.endpoints, sizeof invite.endpoints);
-	done(command, out);
-	action = &out->items[out->count - 1];
-	action->reply.prefix = invitation->reserved;
-	memcpy(action->reply.name, invitation->name, sizeof action->reply.name);
-	if (invite_write(&invite, action->reply.text) < 0) {
-		action->reply.status = SITE_REPLY_FAILED;
-		(void)snprintf(action->reply.note, sizeof action->reply.note,
-			"the invite cannot be written: check the endpoints");
-	}
+	r = invite_write(&invite, text);
 	sodium_memzero(&invite.secret, sizeof invite.secret);
+	return r >= 0;
+}
+
+static const char *refuse_invite(const struct site *site, const struct site_command *command)
+{
+	if (!site->hub_role || site->state != SITE_MEMBER || !site_may_issue(site))
+		return "invites are made where a hub with an admin's key runs";
+	if (!text_is_name(command->name))
+		return "a name is 1 to 64 of a-z, 0-9 and -";
+	if (site->collective.endpoint_count == 0)
+		return "friends cannot find this hub: run 'collective endpoint add'";
+	return NULL;
 }
 
 static void invite(struct site *site, const struct site_command *command, struct site_actions *out)
@@ -248,21 +315,19 @@ static void invite(struct site *site, const struct site_command *command, struct
 	struct key secret = draw_key(site);
 	struct invite_keys keys;
 	struct certificate own;
-	struct invitation *added;
-	const char *why;
+	const char *why = refuse_invite(site, command);
+	char text[INVITE_TEXT_SIZE] = "";
 
-	if (!site->hub_role || !site_may_issue(site)) {
-		fail(command, out, "invites are made where a hub with an admin's key runs");
-		return;
-	}
-	if (site->collective.endpoint_count == 0) {
-		fail(command, out, "friends cannot find this hub: run 'collective endpoint add'");
+	if (why) {
+		fail(command, out, why);
+		key_wipe(&secret);
 		return;
 	}
 	ledger_certificate(&site->ledger, site_member(site), &own);
 	if (invitation.reserved.address.family == ADDRESS_NONE &&
 		!free_subnet(site, own.subnets.items[0].length, &invitation.reserved)) {
 		fail(command, out, "there is no free subnet left");
+		key_wipe(&secret);
 		return;
 	}
 	invite_derive(&secret, &keys);
@@ -271,16 +336,19 @@ static void invite(struct site *site, const struct site_command *command, struct
 	invitation.preshared_key = keys.preshared_key;
 	memcpy(invitation.name, command->name, sizeof invitation.name);
 	memcpy(invitation.sponsor, own.name, sizeof invitation.sponsor);
-	added = invitations_add(&site->invitations, &site->ledger, &invitation, &why);
-	if (!added) {
-		fail(command, out, why);
-	} else {
+	if (!write_invite(site, &invitation, &secret, text))
+		fail(command, out, "the invite cannot be written: check the endpoints");
+	else if (!invitations_add(&site->invitations, &site->ledger, &invitation, &why))
+		fail_taken(command, out, why);
+	else {
 		site_save_invitations(site, out);
 		site->dirty = true;
-		reply_invite(site, command, added, &secret, out);
+		memcpy(site->unsaved.invite, invitation.name, sizeof site->unsaved.invite);
+		reply_invite(command, &invitation, text, out);
 	}
 	key_wipe(&secret);
 	sodium_memzero(&keys, sizeof keys);
+	sodium_memzero(text, sizeof text);
 }
 
 static void uninvite(
@@ -356,6 +424,24 @@ static void join(struct site *site, const struct site_command *command, struct s
 			"by this machine's clock the invite has expired; asking the hub");
 }
 
+/* How many know of an expulsion by now. */
+static void finish_watch(struct site *site, struct site_actions *out)
+{
+	struct sync_confirmation confirmation;
+	struct site_action *action;
+
+	if (site->watch_request == 0)
+		return;
+	if (!sync_confirmed(&site->sync, site->now, &site->watched, &confirmation))
+		confirmation = (struct sync_confirmation){0};
+	site_reply(out, site->watch_request, SITE_REPLY_DONE, "");
+	action = &out->items[out->count - 1];
+	action->reply.count = confirmation.confirmed;
+	action->reply.of = confirmation.of;
+	action->reply.age_ms = confirmation.age / USEC_MSEC;
+	site->watch_request = 0;
+}
+
 static void expel(struct site *site, const struct site_command *command, struct site_actions *out)
 {
 	const struct member *member = site->has_collective
@@ -365,6 +451,7 @@ static void expel(struct site *site, const struct site_command *command, struct 
 	struct revocation revocation = {
 		.reason = REVOCATION_EXPELLED, .issued_at = site_wall(site)};
 	uint8_t fact[FACT_SIZE_MAX];
+	const char *why;
 
 	if (!member) {
 		fail(command, out, "no member has this name");
@@ -380,12 +467,17 @@ static void expel(struct site *site, const struct site_command *command, struct 
 	}
 	revocation.subject = member->site;
 	revocation.issuer = hash_of(admin.bytes, KEY_SIZE);
+	finish_watch(site, out);
 	site->watched = member->id;
-	site->watch_request = command->request;
-	site->watch_until = site->now + WATCH_FOR;
-	take_own(site, out, fact,
+	why = take_own(site, out, fact,
 		revocation_seal(&revocation, fact, &site->admin, &site->ledger.collective,
 			site->options.crypto));
+	if (why) {
+		fail(command, out, why);
+		return;
+	}
+	site->watch_request = command->request;
+	site->watch_until = site->now + WATCH_FOR;
 }
 
 static void leave(struct site *site, const struct site_command *command, struct site_actions *out)
@@ -394,6 +486,7 @@ static void leave(struct site *site, const struct site_command *command, struct 
 		fail(command, out, "this site belongs to no collective");
 		return;
 	}
+	supersede(site->leave_request, command, out);
 	site->leaving = true;
 	site->leave_request = command->request;
 	site->leave_until = site->now + LEAVE_FOR;
@@ -418,6 +511,7 @@ static void rotate(struct site *site, const struct site_command *command, struct
 		key_wipe(&seed);
 		rotation_begin(&site->rotation, site->now);
 	}
+	supersede(site->rotate_request, command, out);
 	site->rotate_request = command->request;
 }
 
@@ -428,6 +522,7 @@ static void change_routes(
 		fail(command, out, "this site belongs to no collective");
 		return;
 	}
+	supersede(site->routes_wanted ? site->routes_request : 0, command, out);
 	site->routes = command->routes;
 	site->routes_wanted = true;
 	site->routes_request = command->request;
@@ -437,8 +532,8 @@ static void change_routes(
 static void change_endpoints(
 	struct site *site, const struct site_command *command, struct site_actions *out)
 {
-	if (!site->has_collective) {
-		fail(command, out, "this site belongs to no collective");
+	if (!site->hub_role || site->state != SITE_MEMBER) {
+		fail(command, out, "only a hub has endpoints that friends find it by");
 		return;
 	}
 	site->collective.endpoint_count = command->endpoint_count;
@@ -452,18 +547,37 @@ static void delegate(
 	struct site *site, const struct site_command *command, struct site_actions *out)
 {
 	struct delegation delegation;
+	struct delegation held;
+	struct hash hash;
 	uint8_t fact[FACT_SIZE_MAX];
+	const char *why;
 
 	if (!site->has_root || !site->has_collective) {
 		fail(command, out, "the root key is not on this site");
 		return;
 	}
+	if (!text_is_name(command->name) || key_is_zero(&command->key)) {
+		fail(command, out, "an admin has a name of a-z, 0-9 and -, and a key");
+		return;
+	}
+	hash = hash_of(command->key.bytes, KEY_SIZE);
 	delegation = first_delegation(site, command->name);
 	delegation.admin = command->key;
-	take_own(site, out, fact,
+	if (ledger_delegation(&site->ledger, &hash, &held)) {
+		if (strcmp(held.name, command->name) == 0 && held.grants == delegation.grants) {
+			done(command, out);
+			return;
+		}
+		delegation.version = held.version + 1;
+		delegation.since = held.since;
+	}
+	why = take_own(site, out, fact,
 		delegation_seal(&delegation, fact, &site->root, &site->ledger.collective,
 			site->options.crypto));
-	done(command, out);
+	if (why)
+		fail(command, out, why);
+	else
+		done(command, out);
 }
 
 /* The hashes of all that stands by this admin, as far as one part has room. */
@@ -556,31 +670,31 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		[SITE_COMMAND_REMOVE_ADMIN] = remove_admin,
 		[SITE_COMMAND_DOWN] = take_down,
 	};
+	uint32_t before = out->count;
 
 	assert(command->kind < SITE_COMMANDS);
+	site->unsaved.invite[0] = '\0';
 	commands[command->kind](site, command, out);
+	/* An answer that stands on a save waits for it with the save. */
+	for (uint32_t i = before; i < out->count && site->saving; i++) {
+		if (out->items[i].kind == SITE_REPLY &&
+			out->items[i].reply.status != SITE_REPLY_PROGRESS)
+			site->unsaved.request = out->items[i].reply.request;
+	}
 }
 
 /* How many have heard of an expulsion: said when all have, or after a while. */
 void site_command_step(struct site *site, struct site_actions *out)
 {
 	struct sync_confirmation confirmation;
-	struct site_action *action;
 
 	if (site->watch_request == 0 || site_room(out) < 2)
 		return;
 	if (!sync_confirmed(&site->sync, site->now, &site->watched, &confirmation))
 		confirmation = (struct sync_confirmation){0};
-	if (confirmation.confirmed < confirmation.of && site->now < site->watch_until)
-		return;
-	site_reply(out, site->watch_request, SITE_REPLY_DONE, "");
-	action = &out->items[out->count - 1];
-	action->reply.count = confirmation.confirmed;
-	action->reply.of = confirmation.of;
-	action->reply.age_ms = confirmation.age / USEC_MSEC;
-	site->watch_request = 0;
+	if (confirmation.confirmed >= confirmation.of || site->now >= site->watch_until)
+		finish_watch(site, out);
 }
-
 usec_t site_command_wakeup(const struct site *site)
 {
 	return site->watch_request != 0 ? site->watch_until : USEC_NEVER;

@@ -80,12 +80,42 @@ void site_save_collective(struct site *site, struct site_actions *out)
 	site_save(site, out, &row);
 }
 
-void site_save_secret(
-	struct site *site, struct site_actions *out, const struct key *peer, const struct key *key)
+void site_save_secret(struct site *site, struct site_actions *out, const struct site_secret *secret)
 {
 	struct site_row row;
 
-	site_row_secret(&row, peer, key);
+	site_row_secret(&row, &secret->peer, &secret->own, &secret->preshared);
+	site_save(site, out, &row);
+}
+
+void site_save_place(struct site *site, struct site_actions *out, const struct site_place *place)
+{
+	struct site_row row = {.table = SITE_TABLE_ENDPOINT, .key_size = ROW_ID_SIZE};
+	struct wire_writer writer;
+
+	memcpy(row.key, place->member.bytes, ROW_ID_SIZE);
+	row.version = site_wall(site);
+	wire_writer_init(&writer, row.bytes, sizeof row.bytes);
+	field_write_address(&writer, &place->endpoint.address);
+	wire_write_uint(&writer, place->endpoint.port);
+	row.size = (uint16_t)wire_writer_end(&writer);
+	site_save(site, out, &row);
+}
+
+void site_save_membership(struct site *site, struct site_actions *out)
+{
+	struct site_row row = {.table = SITE_TABLE_SETTING, .key_size = 4};
+
+	if (site->state == SITE_JOINING) {
+		memcpy(row.key, "join", 4);
+		row.size = (uint16_t)strlen(site->join_word);
+		memcpy(row.bytes, site->join_word, row.size);
+	} else if (site->state == SITE_OUT) {
+		memcpy(row.key, "left", 4);
+		row.size = 1;
+	} else {
+		return;
+	}
 	site_save(site, out, &row);
 }
 
@@ -101,8 +131,7 @@ void site_save_invitations(struct site *site, struct site_actions *out)
 		row.key_size = HASH_SIZE;
 		row.size = (uint16_t)invitation_pack(invitation, row.bytes);
 		site_save(site, out, &row);
-		/* While the disk fails it is tried again. */
-		invitation->changed = site->save_failed;
+		invitation->changed = false;
 	}
 }
 

@@ -13,6 +13,7 @@
 #define JOIN_REQUESTS_PER_SECOND 5
 #define JOIN_REQUESTS_BURST 20
 #define ROUTES_ASK_EVERY (10 * USEC_SECOND)
+#define ROUTES_ASK_MOST (5 * USEC_MINUTE)
 #define AGAIN (10 * USEC_SECOND)
 
 struct member *site_member(const struct site *site)
@@ -130,6 +131,15 @@ static void log_member(struct site *site, struct site_actions *out, enum site_lo
 	site_log(out, code, certificate.name, m->version);
 }
 
+static void tell_record(struct site *site, struct site_actions *out, const struct member *member)
+{
+	if (member->left)
+		log_member(site, out, SITE_LOG_MEMBER_LEFT, member);
+	if (site->ledger.equivocations > site->equivocations)
+		log_member(site, out, SITE_LOG_EQUIVOCATION, member);
+	site->equivocations = site->ledger.equivocations;
+}
+
 void site_learned(struct site *site, const struct ledger_outcome *outcome, struct site_actions *out)
 {
 	const struct member *member = ledger_find(&site->ledger, &outcome->row.id);
@@ -142,14 +152,24 @@ void site_learned(struct site *site, const struct ledger_outcome *outcome, struc
 		return; /* replaced within one message */
 	bytes = ledger_bytes(&site->ledger, handle, &size);
 	site_save_fact(site, out, bytes, size, false);
+	if (outcome->kind == FACT_CERTIFICATE && member && site_peer_of(site, &member->id)) {
+		struct certificate certificate;
+
+		ledger_certificate(&site->ledger, member, &certificate);
+		site_prepare_secret(site, out, &member->id, &certificate.backbone);
+	}
 	if (outcome->kind == FACT_RECORD && self)
 		author_heard(&site->author, site->now, outcome->row.sequence);
+	if (outcome->kind == FACT_RECORD && member && !self)
+		tell_record(site, out, member);
 	if (outcome->kind == FACT_RECORD && member &&
 		(member->left || !site_peer_of(site, &member->id)))
 		site->dirty = true;
 	if (outcome->kind == FACT_CERTIFICATE && member && outcome->verdict == VERDICT_NEW &&
 		member->version == 1 && !self && site->state == SITE_MEMBER)
 		log_member(site, out, SITE_LOG_MEMBER_NEW, member);
+	if (outcome->kind == FACT_CERTIFICATE && member && !member->in_force)
+		log_member(site, out, SITE_LOG_RIVAL, member);
 	if (outcome->kind == FACT_REVOCATION)
 		site_log(out, SITE_LOG_MEMBER_GONE, "", 0);
 }
@@ -235,11 +255,11 @@ static void step_joiner(struct site *site, struct site_actions *out)
 	action = joiner_step(&site->joiner, site->now);
 	if (site->joiner.state != before)
 		site->dirty = true;
-	/* Only once the device is what the request is to be sent from. */
-	if (action.send && !site->dirty)
+	/* Only once the device is what the request is to be sent from, and the keys are kept. */
+	if (action.send && !site->dirty && !site->save_failed)
 		send_join_request(site, out);
 	else if (action.send)
-		site->joiner.next = site->now;
+		site->joiner.next = site->save_failed ? site->now + USEC_SECOND : site->now;
 }
 
 static void receive_join_reply(
@@ -261,11 +281,12 @@ static void receive_join_reply(
 	if (site->joiner.state == before)
 		return;
 	site->dirty = true;
-	if (site->join_request != 0)
-		site_reply(out, site->join_request,
-			site->joiner.state == JOINER_REFUSED ? SITE_REPLY_FAILED
-							     : SITE_REPLY_PROGRESS,
-			joiner_text(&site->joiner));
+	if (site->join_request == 0)
+		return;
+	site_reply(out, site->join_request,
+		site->joiner.state == JOINER_REFUSED ? SITE_REPLY_FAILED : SITE_REPLY_PROGRESS,
+		joiner_text(&site->joiner));
+	memcpy(out->items[out->count - 1].reply.name, reply.name, sizeof reply.name);
 }
 
 /* Letting in. */
@@ -284,8 +305,8 @@ static void answer_join(struct site *site, const struct invitation *invitation,
 	invitations_request(
 		&site->invitations, &site->ledger, site_wall(site), request, &issuer, &outcome);
 	if (outcome.issued) {
-		site_save_secret(site, out, &request->backbone, &invitation->preshared_key);
-		site_set_secret(site, &request->backbone, &invitation->preshared_key);
+		site_set_secret(site, out, &request->backbone, site_own_key(site),
+			&invitation->preshared_key);
 		site_publish(site, out, outcome.fact, outcome.fact_size, &outcome.ledger);
 	}
 	if (outcome.alert)
@@ -355,25 +376,29 @@ void site_join_datagram(struct site *site, const struct site_event *event, struc
 
 /* Petitions. */
 
-static void keep_petition(struct site *site, const struct petition *petition)
+/* Returns whether it is one that was not asked before. */
+static bool keep_petition(struct site *site, const struct petition *petition)
 {
 	struct site_petition *place = NULL;
+	bool same;
 
 	for (uint32_t i = 0; i < SITE_PETITIONS_MAX; i++) {
 		struct site_petition *kept = &site->petitions[i];
 
 		if (kept->used && key_equal(&kept->petition.site, &petition->site)) {
+			same = prefixes_equal(&kept->petition.routes, &petition->routes);
 			kept->petition = *petition;
-			return;
+			return !same;
 		}
 		if (!kept->used && !place)
 			place = kept;
 	}
 	if (!place) {
 		site->counters[SITE_COUNT_PETITION_FULL]++;
-		return;
+		return false;
 	}
 	*place = (struct site_petition){true, *petition};
+	return true;
 }
 
 static enum petition_result answer_petition(
@@ -389,6 +414,8 @@ static enum petition_result answer_petition(
 	if (result != PETITION_GRANTED)
 		return result;
 	(void)ledger_bytes(&site->ledger, ledger_taken(&site->ledger, &outcome), &size);
+	if (site->hub_role)
+		site_prepare_secret(site, out, &outcome.row.id, &petition->backbone);
 	site_publish(site, out, fact, size, &outcome);
 	return result;
 }
@@ -412,10 +439,9 @@ void site_petition_datagram(
 		site->counters[SITE_COUNT_PETITION_BAD]++;
 		return;
 	}
-	if (answer_petition(site, &petition, false, out) == PETITION_APPROVAL) {
-		keep_petition(site, &petition);
+	if (answer_petition(site, &petition, false, out) == PETITION_APPROVAL &&
+		keep_petition(site, &petition))
 		log_member(site, out, SITE_LOG_PETITION, from);
-	}
 }
 
 bool site_approve_petition(struct site *site, const struct member *member, struct site_actions *out)
@@ -453,6 +479,15 @@ static const struct member *issuer_to_ask(const struct site *site, uint32_t turn
 	return count > 0 ? found[turn % count] : NULL;
 }
 
+/* Nobody grants these, however often we ask. */
+static void refuse_routes(struct site *site, enum petition_result result, struct site_actions *out)
+{
+	if (!site->routes_wanted || (result != PETITION_REFUSED && result != PETITION_TAKEN))
+		return;
+	site_reply(out, site->routes_request, SITE_REPLY_FAILED, petition_text(result));
+	site->routes_wanted = false;
+}
+
 /* Asks for a certificate with the keys that we want and these routes. */
 static void ask(
 	struct site *site, uint32_t turn, const struct prefixes *routes, struct site_actions *out)
@@ -479,7 +514,7 @@ static void ask(
 		.clock = site_wall(site),
 	};
 	if (site_may_issue(site)) {
-		(void)answer_petition(site, &petition, true, out);
+		refuse_routes(site, answer_petition(site, &petition, true, out), out);
 		return;
 	}
 	if (!issuer)
@@ -492,35 +527,33 @@ static void ask(
 
 /* Rotation of the backbone key, seen from a spoke. */
 
-static void switch_secret(struct site *site, struct site_actions *out, bool forward)
+/* What stands between a peer and our current key, and will between it and the pending one. */
+static void prepare_pending(struct site *site, struct site_actions *out)
 {
-	struct site_peer *peer = site_peer_of(site, &site->hub);
-	struct site_secret *secret;
+	const struct key *fresh = &site->pending[SITE_BACKBONE].public_key;
+	const struct key *own = &site->pairs[SITE_BACKBONE].public_key;
 
-	if (!peer)
-		return;
-	secret = table_find(&site->secrets, peer->key.bytes);
-	if (!secret)
-		return;
-	if (forward) {
-		secret->before = secret->preshared;
-		preshared_next(&secret->before, &site->pending[SITE_BACKBONE].public_key,
-			&secret->preshared);
-	} else {
-		secret->preshared = secret->before;
-		key_wipe(&secret->before);
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		const struct site_peer *peer = table_at(&site->peers, i);
+		const struct key *before = site_secret_of(site, &peer->key, own);
+		struct key next;
+
+		if (!before || site_room(out) < 2)
+			continue;
+		preshared_next(before, fresh, &next);
+		site_set_secret(site, out, &peer->key, fresh, &next);
+		key_wipe(&next);
 	}
-	site_peer_tell(site, out, peer, NULL);
 }
 
 static void promote_key(struct site *site, struct site_actions *out)
 {
-	struct site_peer *peer = site_peer_of(site, &site->hub);
-	struct site_secret *secret = peer ? table_find(&site->secrets, peer->key.bytes) : NULL;
+	const struct key old = site->pairs[SITE_BACKBONE].public_key;
 
-	if (secret) {
-		key_wipe(&secret->before);
-		site_save_secret(site, out, &peer->key, &secret->preshared);
+	for (uint32_t i = 0; i < site->peers.count && site_room(out) > 4; i++) {
+		const struct site_peer *peer = table_at(&site->peers, i);
+
+		site_drop_secret(site, out, &peer->key, &old);
 	}
 	site_emit(out, SITE_PROMOTE_KEY)->key.slot = SITE_KEY_BACKBONE_PENDING;
 	site->pairs[SITE_BACKBONE] = site->pending[SITE_BACKBONE];
@@ -532,6 +565,13 @@ static void promote_key(struct site *site, struct site_actions *out)
 	site->rotate_request = 0;
 }
 
+/* Nothing is asked for a key that is not on disk. */
+static bool may_rotate(const struct site *site)
+{
+	return site->rotation.state != ROTATION_IDLE && site->state == SITE_MEMBER &&
+	       !site->save_failed && site_member(site);
+}
+
 static void step_rotation(struct site *site, struct site_actions *out)
 {
 	const struct member *self = site_member(site);
@@ -539,20 +579,21 @@ static void step_rotation(struct site *site, struct site_actions *out)
 	struct rotation_action action;
 	struct certificate certificate;
 	bool certified;
+	bool silent;
 
-	if (site->rotation.state == ROTATION_IDLE || !self || site->state != SITE_MEMBER ||
-		site_room(out) < 8)
+	if (!may_rotate(site) || site_room(out) < 16)
 		return;
 	ledger_certificate(&site->ledger, self, &certificate);
 	certified = key_equal(&certificate.backbone, &site->pending[SITE_BACKBONE].public_key);
-	action = rotation_step(
-		&site->rotation, site->now, certified, hub && hub->heard_at > site->switched_at);
+	silent = hub && (hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN);
+	action = rotation_step(&site->rotation, site->now, certified, silent,
+		hub && hub->heard_at > site->switched_at);
 	if (action.ask)
 		ask(site, site->rotation.asked, NULL, out);
+	if (action.use_new)
+		prepare_pending(site, out);
 	if (action.use_new || action.use_old) {
 		site->dirty = true;
-		site_backbone_device(site, out);
-		switch_secret(site, out, action.use_new);
 		site->switched_at = site->now;
 		site->poll_at = site->now;
 	}
@@ -570,13 +611,7 @@ static bool has_routes(const struct site *site, const struct prefixes *routes)
 	if (!self)
 		return false;
 	ledger_certificate(&site->ledger, self, &certificate);
-	if (certificate.routes.count != routes->count)
-		return false;
-	for (uint32_t i = 0; i < routes->count; i++) {
-		if (!prefix_equal(&certificate.routes.items[i], &routes->items[i]))
-			return false;
-	}
-	return true;
+	return prefixes_equal(&certificate.routes, routes);
 }
 
 static void step_routes(struct site *site, struct site_actions *out)
@@ -590,7 +625,11 @@ static void step_routes(struct site *site, struct site_actions *out)
 	}
 	if (site->now < site->routes_ask_at)
 		return;
-	site->routes_ask_at = site->now + ROUTES_ASK_EVERY;
+	/* An admin who has to approve is a person. */
+	site->routes_ask_at = site->now +
+			      usec_min(ROUTES_ASK_EVERY
+					       << (site->routes_turn < 5 ? site->routes_turn : 5),
+				      ROUTES_ASK_MOST);
 	ask(site, site->routes_turn++, &site->routes, out);
 }
 
@@ -695,7 +734,7 @@ static void step_invitations(struct site *site, struct site_actions *out)
 
 void site_membership_step(struct site *site, struct site_actions *out)
 {
-	if (!site->has_collective)
+	if (!site->has_collective || site->down)
 		return;
 	step_joiner(site, out);
 	step_invitations(site, out);
@@ -719,17 +758,19 @@ usec_t site_membership_wakeup(const struct site *site)
 {
 	usec_t at = USEC_NEVER;
 
-	if (!site->has_collective || site->state == SITE_OUT || site->state == SITE_BLANK)
+	if (!site->has_collective || site->state == SITE_OUT || site->state == SITE_BLANK ||
+		site->down)
 		return USEC_NEVER;
 	if (site->state == SITE_JOINING)
 		at = usec_min(at, joiner_wakeup(&site->joiner));
 	if (site->hub_role)
 		at = usec_min(at, at_wall(site, invitations_wakeup(&site->invitations)));
-	at = usec_min(at, rotation_wakeup(&site->rotation));
+	if (may_rotate(site))
+		at = usec_min(at, rotation_wakeup(&site->rotation));
 	if (site->routes_wanted)
 		at = usec_min(at, site->routes_ask_at);
 	if (site->state == SITE_MEMBER && !site->record_waits && !site->save_failed &&
-		site_clock_trusted(site))
+		site_clock_trusted(site) && site_member(site))
 		at = usec_min(at, author_wakeup(&site->author));
 	if (site->leaving)
 		at = usec_min(at, site->leave_until);

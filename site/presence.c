@@ -14,7 +14,8 @@
 #define POLL_FAST (5 * USEC_MSEC)
 #define ENDPOINT_EVERY (15 * USEC_SECOND)
 
-static void log_presence(struct site *site, struct site_actions *out, const struct site_peer *peer)
+static void log_presence(struct site *site, struct site_actions *out, const struct site_peer *peer,
+	enum site_presence before)
 {
 	const struct member *member = ledger_find(&site->ledger, &peer->member);
 	bool hub = memcmp(&peer->member, &site->hub, ROW_ID_SIZE) == 0;
@@ -26,7 +27,7 @@ static void log_presence(struct site *site, struct site_actions *out, const stru
 		site_log(out, hub ? SITE_LOG_HUB_DOWN : SITE_LOG_SITE_DOWN, certificate.name, 0);
 	else if (peer->presence == SITE_SUSPECT && hub)
 		site_log(out, SITE_LOG_HUB_SUSPECT, certificate.name, 0);
-	else if (peer->presence == SITE_HEARD)
+	else if (peer->presence == SITE_HEARD && (hub || before == SITE_DOWN))
 		site_log(out, hub ? SITE_LOG_HUB_BACK : SITE_LOG_SITE_BACK, certificate.name, 0);
 }
 
@@ -129,7 +130,7 @@ static void judge_all(struct site *site, struct site_actions *out)
 		}
 		peer->presence = judge(site, peer);
 		if (peer->presence != before)
-			log_presence(site, out, peer);
+			log_presence(site, out, peer, before);
 		if (peer->presence == SITE_DOWN && before != SITE_DOWN)
 			sync_disconnect(&site->sync, &peer->member);
 		site->presence_at = usec_min(site->presence_at, next_judgement(peer));

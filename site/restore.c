@@ -10,8 +10,6 @@
 
 #include "site/site_internal.h"
 
-#define SAVE_AGAIN (5 * USEC_SECOND)
-
 struct site_pair site_pair_of(const struct key *secret)
 {
 	struct site_pair pair = {.present = true, .secret = *secret};
@@ -168,10 +166,23 @@ static int restore_floor(struct site *site, const struct site_row *row)
 	return 0;
 }
 
+static int restore_secret(struct site *site, const struct site_row *row)
+{
+	struct site_secret *secret;
+
+	if (row->key_size != 2 * KEY_SIZE || row->size != KEY_SIZE)
+		return -EBADMSG;
+	secret = table_find(&site->secrets, row->key);
+	if (!secret)
+		secret = table_add(&site->secrets, row->key);
+	if (!secret)
+		return -EBADMSG;
+	memcpy(secret->preshared.bytes, row->bytes, KEY_SIZE);
+	return 0;
+}
+
 int site_restore(struct site *site, const struct site_row *row)
 {
-	struct key preshared;
-	struct key key;
 	int r = 0;
 
 	switch (row->table) {
@@ -182,12 +193,7 @@ int site_restore(struct site *site, const struct site_row *row)
 		r = restore_fact(site, row);
 		break;
 	case SITE_TABLE_PRESHARED:
-		if (row->key_size != KEY_SIZE || row->size != KEY_SIZE)
-			return -EBADMSG;
-		memcpy(key.bytes, row->key, KEY_SIZE);
-		memcpy(preshared.bytes, row->bytes, KEY_SIZE);
-		site_set_secret(site, &key, &preshared);
-		key_wipe(&preshared);
+		r = restore_secret(site, row);
 		break;
 	case SITE_TABLE_INVITE:
 		r = restore_invite(site, row);
@@ -234,85 +240,5 @@ void site_restore_key(struct site *site, enum site_key_slot slot, const struct k
 		break;
 	case SITE_KEY_SLOTS:
 		break;
-	}
-}
-
-/* After a failure everything is saved once more, since nobody knows what of it was not. */
-void site_saved(struct site *site, int result, struct site_actions *out)
-{
-	if (result < 0) {
-		site->counters[SITE_COUNT_SAVE_FAILED]++;
-		if (!site->save_failed)
-			site_log(out, SITE_LOG_SAVE_FAILED, "", -result);
-		site->save_failed = true;
-		if (site->record_waits)
-			author_unsaved(&site->author, site->now);
-		site->record_waits = false;
-		site->save_cursor = 0;
-		site->save_again_at = site->now + SAVE_AGAIN;
-		for (uint32_t i = 0; i < site->invitations.table.count; i++) {
-			struct invitation *invitation = table_at(&site->invitations.table, i);
-
-			invitation->changed = true;
-		}
-		return;
-	}
-	site_record_saved(site, out);
-	if (site->save_failed && site->save_cursor == UINT32_MAX) {
-		site->save_failed = false;
-		site_log(out, SITE_LOG_SAVE_WELL, "", 0);
-	}
-}
-
-/* The facts of one member or of those that are out, by a number that counts through all of them. */
-static uint32_t fact_at(const struct ledger *ledger, uint32_t position, uint32_t handles[static 3])
-{
-	const uint32_t members = ledger->members.count;
-	const uint32_t admins = ledger->admins.count;
-	struct row row = {.version = 0};
-
-	if (position < members + admins) {
-		const struct member *member = position < members
-						      ? table_at(&ledger->members, position)
-						      : NULL;
-		const struct admin *admin = member ? NULL
-						   : table_at(&ledger->admins, position - members);
-
-		row.id = member ? member->id : admin->id;
-		return ledger_newer(ledger, 0, &row, false, handles);
-	}
-	return ledger_out_at(ledger, position - members - admins, handles);
-}
-
-void site_save_again(struct site *site, struct site_actions *out)
-{
-	const struct ledger *ledger = &site->ledger;
-	uint32_t all = 0;
-
-	if (!site->save_failed || site->now < site->save_again_at)
-		return;
-	if (site->has_collective)
-		all = ledger->members.count + ledger->admins.count + ledger->revocations.count +
-		      ledger->removals.count;
-	if (site->has_collective && site->save_cursor == 0 && site_room(out) > 4)
-		site_save_collective(site, out);
-	while (site->save_cursor < all && site_room(out) > 8) {
-		uint32_t handles[3];
-		uint32_t count = fact_at(ledger, site->save_cursor, handles);
-
-		for (uint32_t i = 0; i < count; i++) {
-			size_t size;
-			const uint8_t *bytes = ledger_bytes(ledger, handles[i], &size);
-
-			site_save_fact(site, out, bytes, size, false);
-		}
-		site->save_cursor++;
-	}
-	if (site->save_cursor >= all) {
-		site->save_cursor = UINT32_MAX;
-		site->save_again_at = USEC_NEVER;
-		site_save_floor(site, out, "clock", site_wall(site));
-	} else {
-		site->save_again_at = site->now;
 	}
 }

@@ -94,10 +94,12 @@ void site_row_supernet(struct site_row *row, const struct prefix *supernet)
 	memcpy(row->bytes, text, row->size);
 }
 
-void site_row_secret(struct site_row *row, const struct key *peer, const struct key *preshared)
+void site_row_secret(struct site_row *row, const struct key *peer, const struct key *own,
+	const struct key *preshared)
 {
 	*row = (struct site_row){
 		.table = SITE_TABLE_PRESHARED, .size = KEY_SIZE, .remove = key_is_zero(preshared)};
 	add_key(row, peer->bytes, KEY_SIZE);
+	add_key(row, own->bytes, KEY_SIZE);
 	memcpy(row->bytes, preshared->bytes, KEY_SIZE);
 }

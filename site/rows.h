@@ -25,5 +25,6 @@ void site_row_supernet(struct site_row *row, const struct prefix *supernet);
 /* A fact, under what it is about, and by whom where there may be several. The bytes are a fact. */
 void site_row_fact(struct site_row *row, const void *bytes, size_t size);
 
-/* The preshared key that stands between us and a peer; zero: none any more. */
-void site_row_secret(struct site_row *row, const struct key *peer, const struct key *preshared);
+/* The preshared key between a peer's key and one of our own; zero: none any more. */
+void site_row_secret(struct site_row *row, const struct key *peer, const struct key *own,
+	const struct key *preshared);

@@ -63,8 +63,9 @@ static size_t lay_site(struct site *site, const struct site_options *options, vo
 	/* As many as can be in force, and a guard for as many that were. */
 	lay_table(&layout, &site->prefixes, 8 * options->sites_max, sizeof(struct site_prefix),
 		offsetof(struct site_prefix, key), sizeof((struct site_prefix *)0)->key);
-	lay_table(&layout, &site->secrets, peers, sizeof(struct site_secret),
-		offsetof(struct site_secret, peer), KEY_SIZE);
+	/* Both ends may be changing their keys. */
+	lay_table(&layout, &site->secrets, 2 * peers, sizeof(struct site_secret),
+		offsetof(struct site_secret, peer), 2 * KEY_SIZE);
 	lay_table(&layout, &site->places, peers, sizeof(struct site_place),
 		offsetof(struct site_place, member), ROW_ID_SIZE);
 	return layout.used;
@@ -94,6 +95,7 @@ struct site *site_init(
 	invitations_init(&site->invitations);
 	rotation_init(&site->rotation);
 	site->presence_at = 0;
+	site->retire_at = USEC_NEVER;
 	return site;
 }
 
@@ -104,7 +106,11 @@ void site_wipe(struct site *site)
 		struct site_secret *secret = table_at(&site->secrets, i);
 
 		key_wipe(&secret->preshared);
-		key_wipe(&secret->before);
+	}
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		struct site_peer *peer = table_at(&site->peers, i);
+
+		key_wipe(&peer->preshared);
 	}
 	for (uint32_t i = 0; i < site->invitations.table.count; i++) {
 		struct invitation *invitation = table_at(&site->invitations.table, i);
@@ -266,11 +272,17 @@ static void handle(struct site *site, const struct site_event *event, struct sit
 	}
 }
 
+static bool speaks(const struct site *site)
+{
+	return site->has_collective && site->state != SITE_OUT && !site->down && !site->save_failed;
+}
+
 static void step_sync(struct site *site, struct site_actions *out)
 {
 	struct sync_actions actions;
 
-	if (!site->has_collective || site_room(out) < SITE_ROOM_FOR_SYNC ||
+	/* What could not be saved is neither acknowledged nor passed on. */
+	if (!speaks(site) || site_room(out) < SITE_ROOM_FOR_SYNC ||
 		sync_wakeup(&site->sync) > site->now)
 		return;
 	sync_step(&site->sync, site->now, site_wall(site), &actions);
@@ -302,9 +314,10 @@ usec_t site_wakeup(const struct site *site)
 
 	if (site->dirty || (site->has_collective && site->generation != site->ledger.generation))
 		return site->now;
-	if (site->has_collective && site->state != SITE_OUT && !site->down)
+	if (speaks(site))
 		at = usec_min(at, sync_wakeup(&site->sync));
 	at = usec_min(at, site_presence_wakeup(site));
+	at = usec_min(at, site->retire_at);
 	at = usec_min(at, site_membership_wakeup(site));
 	at = usec_min(at, site_command_wakeup(site));
 	if (site->save_failed)

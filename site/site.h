@@ -3,10 +3,11 @@
  * site.h - the brain of a site: events in, a bounded list of actions out.
  *
  * It composes membership, gossip and the backbone. It owns no socket, clock, file or log: whoever
- * carries it (the agent, the simulator) hands it what happened and performs, in order, what it asks
- * for. Order is meaning: a save before a send is performed before it. When a save fails, sends and
- * replies behind it in the list are left out; all else is performed. After a list with saves in it
- * the carrier hands in SITE_EVENT_SAVED.
+ * carries it (the agent, the simulator) hands it what happened and performs what it asks for: of a
+ * list first every SAVE_KEY, then all SAVEs as one change of the store, then every PROMOTE_KEY, and
+ * then the rest in order. So what is said and set up stands on what is durable. When one of the
+ * saves fails, later saves, sends and replies of the list are left out; all else is performed.
+ * After a list with saves in it the carrier hands in SITE_EVENT_SAVED.
  *
  * Life: site_init(); site_restore() and site_restore_key() with all that the store holds, by table
  * and kind; SITE_EVENT_START; then whatever happens, and SITE_EVENT_TIMER at site_wakeup().

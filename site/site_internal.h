@@ -35,16 +35,18 @@ enum site_peer_stage {
 struct site_peer {
 	struct row_id member; /* of a joiner: the first bytes of the invite's id */
 	struct key key;
+	struct key preshared;
 	struct hash certificate; /* that it follows from; of a joiner: the invite's id */
 	bool joiner;
 	bool wanted;
 	bool has_endpoint;
 	bool keepalive;
 	enum site_presence presence;
+	bool counted; /* what WireGuard counted before we came is no sign of life */
 	enum site_peer_stage stage;
 	uint64_t rx_bytes;
 	usec_t heard_at;
-	usec_t retire_at; /* of an old one */
+	usec_t retire_at; /* of an old one, or of one who leaves; 0: none */
 	struct endpoint endpoint;
 };
 
@@ -59,16 +61,23 @@ struct site_prefix {
 	uint8_t key[18]; /* family, address, length: the ledger's order */
 	struct key peer; /* that it is allowed to; zero: to none */
 	bool wanted;
+	bool refused; /* this machine is in that network itself */
 	bool routed;
 	bool guarded;
 	bool own;
 };
 
-/* The preshared key that stands between us and a peer. */
+/* The preshared key between a peer and us. Of a pair of keys, since both ends change theirs. */
 struct site_secret {
-	struct key peer; /* its public key */
+	struct key peer; /* public keys; the first two members are the table's key */
+	struct key own;
 	struct key preshared;
-	struct key before; /* of a key that is being changed, to go back to */
+};
+
+/* A command whose answer stands on saves that are not confirmed yet. */
+struct site_unsaved {
+	uint32_t request;
+	char invite[TEXT_NAME_MAX + 1]; /* that it made; "": none */
 };
 
 /* A member that asks for other routes than it has. */
@@ -136,7 +145,8 @@ struct site {
 	uint32_t routes_turn;
 	uint32_t routes_request;
 	struct site_petition petitions[SITE_PETITIONS_MAX];
-	struct row_id watched; /* an expulsion whose confirmations are told */
+	uint64_t equivocations; /* that were written down */
+	struct row_id watched;  /* an expulsion whose confirmations are told */
 	uint32_t watch_request;
 	usec_t watch_until;
 
@@ -158,6 +168,7 @@ struct site {
 	/* Presence. */
 	struct row_id hub; /* our neighbour there; provisional until its certificate is known */
 	usec_t presence_at;
+	usec_t retire_at; /* of the first old peer */
 	usec_t poll_at;
 	usec_t poll_fast_until;
 	usec_t endpoint_at; /* when the next endpoint of the hub is tried */
@@ -168,6 +179,7 @@ struct site {
 	usec_t save_again_at;
 	uint32_t save_cursor; /* in the walk over all facts after a failure */
 	bool saving;          /* the list has saves in it */
+	struct site_unsaved unsaved;
 
 	uint64_t counters[8];
 };
@@ -199,7 +211,11 @@ void site_save_fact(
 void site_save_key(struct site_actions *out, enum site_key_slot slot, const struct key *key);
 void site_save_collective(struct site *site, struct site_actions *out);
 void site_save_secret(
-	struct site *site, struct site_actions *out, const struct key *peer, const struct key *key);
+	struct site *site, struct site_actions *out, const struct site_secret *secret);
+void site_save_place(struct site *site, struct site_actions *out, const struct site_place *place);
+
+/* That we are joining, or out; nothing where we are neither. */
+void site_save_membership(struct site *site, struct site_actions *out);
 void site_save_invitations(struct site *site, struct site_actions *out);
 void site_save_floor(
 	struct site *site, struct site_actions *out, const char *name, uint64_t number);
@@ -210,6 +226,8 @@ void site_send(struct site_actions *out, const struct address *from, const struc
 void site_take_collective(struct site *site, const struct site_collective *collective);
 struct site_pair site_pair_of(const struct key *secret);
 void site_take_identity(struct site *site, const struct key *seed);
+
+/* saving.c */
 void site_saved(struct site *site, int result, struct site_actions *out);
 void site_save_again(struct site *site, struct site_actions *out);
 
@@ -224,8 +242,20 @@ void site_backbone_statistics(
 	struct site *site, const struct site_event *event, struct site_actions *out);
 /* The peer that a member's traffic goes to; NULL: none. */
 struct site_peer *site_peer_of(const struct site *site, const struct row_id *member);
-const struct key *site_secret_of(const struct site *site, const struct key *peer);
-void site_set_secret(struct site *site, const struct key *peer, const struct key *preshared);
+/* The public key that our interface has, or is to have. */
+const struct key *site_own_key(const struct site *site);
+
+/* The preshared key between a peer's key and one of ours; NULL: there is none. */
+const struct key *site_secret_of(
+	const struct site *site, const struct key *peer, const struct key *own);
+void site_set_secret(struct site *site, struct site_actions *out, const struct key *peer,
+	const struct key *own, const struct key *preshared);
+void site_drop_secret(
+	struct site *site, struct site_actions *out, const struct key *peer, const struct key *own);
+
+/* Before a member's new key is heard: what will stand between it and us, from what stands now. */
+void site_prepare_secret(struct site *site, struct site_actions *out, const struct row_id *member,
+	const struct key *fresh);
 void site_peer_tell(struct site *site, struct site_actions *out, struct site_peer *peer,
 	const struct invite_endpoint *endpoint);
 /* A peer that was known by its key alone turns out to be this member. */

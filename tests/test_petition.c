@@ -221,7 +221,7 @@ static usec_t rotate(uint8_t seed, unsigned loss, unsigned crashes)
 	while (rotation.state != ROTATION_IDLE && now < USEC_HOUR) {
 		bool hub_has_it = certified && prng_below(&prng, 1000) >= loss;
 		struct rotation_action action = rotation_step(
-			&rotation, now, certified, uses_new && hub_has_it);
+			&rotation, now, certified, false, uses_new && hub_has_it);
 
 		if (action.ask && prng_below(&prng, 1000) >= loss)
 			certified = true;
@@ -268,19 +268,19 @@ TEST(rotation_goes_back_when_nobody_answers)
 	rotation_init(&rotation);
 	assert_true(rotation_wakeup(&rotation) == USEC_NEVER);
 	rotation_begin(&rotation, 0);
-	action = rotation_step(&rotation, 0, false, false);
+	action = rotation_step(&rotation, 0, false, false, false);
 	assert_true(action.ask && !action.use_new);
-	action = rotation_step(&rotation, USEC_MSEC, true, false);
+	action = rotation_step(&rotation, USEC_MSEC, true, false, false);
 	assert_true(action.use_new);
-	action = rotation_step(&rotation, USEC_MSEC + ROTATION_PROOF, true, false);
+	action = rotation_step(&rotation, USEC_MSEC + ROTATION_PROOF, true, false, false);
 	assert_true(action.use_old);
 	/* Not at once again: traffic flows under the old key meanwhile. */
-	action = rotation_step(&rotation, 2 * USEC_MSEC + ROTATION_PROOF, true, false);
+	action = rotation_step(&rotation, 2 * USEC_MSEC + ROTATION_PROOF, true, false, false);
 	assert_false(action.use_new);
 	action = rotation_step(
-		&rotation, USEC_MSEC + ROTATION_PROOF + ROTATION_ASK_MOST, true, false);
+		&rotation, USEC_MSEC + ROTATION_PROOF + ROTATION_ASK_MOST, true, false, false);
 	assert_true(action.use_new);
-	action = rotation_step(&rotation, USEC_MINUTE, true, true);
+	action = rotation_step(&rotation, USEC_MINUTE, true, false, true);
 	assert_true(action.promote);
 }
 
