@@ -9,6 +9,7 @@
 #define SPOKE_BURST_MAX (200 * 1024) /* bytes in one look, ten seconds */
 #define IDLE_MAX 60                  /* bytes a second of a spoke at rest */
 #define LOOK_EVERY (10 * USEC_SECOND)
+#define LEAVING_MAX (8 * USEC_SECOND)
 #define FORCED_EVERY (5 * USEC_MINUTE)
 
 void check_init(struct check *check, const struct scenario *scenario, struct world *world,
@@ -147,6 +148,24 @@ static bool is_founded(
 	return prefix_equal(prefix, &subnet) || prefix_equal(prefix, &home);
 }
 
+/* Who has left keeps its tunnel for a moment, for the acknowledgement. */
+static void check_leaver(struct check *check, const struct host *host, const struct member *owner)
+{
+	const struct host *about = world_host(check->world, &owner->id);
+	struct fate *fate = about ? &check->fates[about->number] : NULL;
+	usec_t now = check->world->now;
+
+	if (!owner->in_force)
+		check_fail(check, PROPERTY_CONFIGURATION, host, "a peer of who is no member");
+	if (!fate || !owner->left)
+		return;
+	if (fate->odd_since == 0)
+		fate->odd_since = now;
+	if (now - fate->odd_since > LEAVING_MAX)
+		check_fail(check, PROPERTY_CONFIGURATION, host, "%s has left and keeps its tunnel",
+			about->name);
+}
+
 static void check_peer(struct check *check, const struct host *host, const struct key *key)
 {
 	const struct ledger *ledger = site_ledger(host->site);
@@ -167,8 +186,7 @@ static void check_peer(struct check *check, const struct host *host, const struc
 		check_fail(check, PROPERTY_CONFIGURATION, host, "a peer that is nobody's");
 		return;
 	}
-	if (!owner->in_force || owner->left)
-		check_fail(check, PROPERTY_CONFIGURATION, host, "a peer of who is no member");
+	check_leaver(check, host, owner);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct host *about = world_host(check->world, &owner->id);
 
@@ -203,7 +221,7 @@ static void check_eviction(struct check *check, const struct host *hub)
 		member = ledger_find(ledger, &other->id);
 		if (fate->joining && member)
 			check->fates[i].member = true;
-		if (!fate->member || fate->expelled || fate->left)
+		if (!fate->member || fate->expelled || fate->left || fate->lost)
 			continue;
 		if (!member || !member->in_force) {
 			check_fail(check, PROPERTY_EVICTION, hub, "%s is no member any more",

@@ -12,6 +12,7 @@ struct fate {
 	bool joining; /* has an invite, and may become a member */
 	bool expelled;
 	bool left;
+	usec_t odd_since;      /* it has left, and still has a tunnel; 0: no */
 	bool lost;             /* its state, or it is a twin: not a part of what has to be well */
 	uint64_t seen;         /* version() at the last look */
 	uint64_t sent_before;  /* bytes, at the last look */

@@ -35,12 +35,15 @@ static const enum store_key_slot slots[SITE_KEY_SLOTS] = {
 	[SITE_KEY_ROOT] = STORE_KEY_ROOT,
 };
 
+static uint64_t host_wall_at(const struct host *host, usec_t at)
+{
+	return WORLD_WALL + (uint64_t)(at / USEC_MSEC) +
+	       (uint64_t)(host->clock_ms + at / USEC_MSEC * host->drift / 1000000);
+}
+
 uint64_t host_wall(const struct host *host)
 {
-	usec_t now = host->world->now;
-
-	return WORLD_WALL + (uint64_t)(now / USEC_MSEC) +
-	       (uint64_t)(host->clock_ms + now / USEC_MSEC * host->drift / 1000000);
+	return host_wall_at(host, host->world->now);
 }
 
 /* Timers. */
@@ -502,8 +505,7 @@ static void perform(struct host *host, const struct site_action *action, struct 
 }
 
 /* Keys, then all rows at once, then promotions; from the first failure on, none. */
-static void save_all(
-	struct host *host, const struct site_actions *actions, struct aftermath *after)
+static void save_all(struct host *host, const struct site_actions *actions, struct aftermath *after)
 {
 	struct store_row rows[SITE_ACTIONS_MAX];
 	size_t count = 0;
@@ -524,8 +526,8 @@ static void save_all(
 
 		if (action->kind == SITE_PROMOTE_KEY)
 			after->saved = host->full ? -ENOSPC
-						  : store_key_promote(host->store,
-							    slots[action->key.slot]);
+						  : store_key_promote(
+							    host->store, slots[action->key.slot]);
 	}
 }
 
@@ -547,6 +549,9 @@ static void poll(struct host *host)
 		seen[filled++] = (struct site_statistics){.peer = *key,
 			.rx_bytes = peer.rx_bytes,
 			.tx_bytes = peer.tx_bytes,
+			.handshake = peer.last_handshake < 0
+					     ? 0
+					     : host_wall_at(host, peer.last_handshake),
 			.has_endpoint = peer.has_endpoint,
 			.endpoint = peer.endpoint};
 		if (filled < SITE_STATISTICS_MAX && i + 1 < count)

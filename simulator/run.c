@@ -52,8 +52,11 @@ static void expel(struct run *run, struct host *host)
 	hub->replies = 0;
 	world_say(run->world, hub, "expels %s", host->name);
 	host_command(hub, &command);
-	if (site_is_revoked(hub->site, &host->site_key))
-		run->check.fates[host->number].expelled = true;
+	if (!site_is_revoked(hub->site, &host->site_key))
+		return;
+	/* What the disk refused may be forgotten, and its owner was told so. */
+	run->check.fates[host->number].expelled = !hub->unsaved;
+	run->check.fates[host->number].lost = hub->unsaved;
 }
 
 static void join(struct run *run, struct host *host)

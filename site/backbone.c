@@ -797,6 +797,7 @@ void site_backbone_statistics(
 		if (seen->rx_bytes > peer->rx_bytes && peer->counted)
 			note_heard(site, out, peer);
 		peer->counted = true;
+		peer->handshake = seen->handshake;
 		/* A peer that was made anew counts from zero. */
 		peer->rx_bytes = seen->rx_bytes;
 		if (peer->has_endpoint && !peer->keepalive && !peer->joiner &&

@@ -572,6 +572,16 @@ static bool may_rotate(const struct site *site)
 	       !site->save_failed && site_member(site);
 }
 
+/*
+ * Whether the other side knows the key in use. Bytes are no proof, since old sessions go on: only
+ * a handshake is that was completed after the change.
+ */
+static bool is_proven(const struct site *site, const struct site_peer *peer)
+{
+	return peer->handshake != site->handshake_before &&
+	       peer->handshake + 1 >= site->switched_at;
+}
+
 static void step_rotation(struct site *site, struct site_actions *out)
 {
 	const struct member *self = site_member(site);
@@ -586,15 +596,16 @@ static void step_rotation(struct site *site, struct site_actions *out)
 	ledger_certificate(&site->ledger, self, &certificate);
 	certified = key_equal(&certificate.backbone, &site->pending[SITE_BACKBONE].public_key);
 	silent = hub && (hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN);
-	action = rotation_step(&site->rotation, site->now, certified, silent,
-		hub && hub->heard_at > site->switched_at);
+	action = rotation_step(
+		&site->rotation, site->now, certified, silent, hub && is_proven(site, hub));
 	if (action.ask)
 		ask(site, site->rotation.asked, NULL, out);
 	if (action.use_new)
 		prepare_pending(site, out);
 	if (action.use_new || action.use_old) {
 		site->dirty = true;
-		site->switched_at = site->now;
+		site->switched_at = site->machine_wall;
+		site->handshake_before = hub ? hub->handshake : 0;
 		site->poll_at = site->now;
 	}
 	if (action.promote) {

@@ -132,6 +132,8 @@ struct site_statistics {
 	struct key peer;
 	uint64_t rx_bytes;
 	uint64_t tx_bytes;
+	uint64_t handshake; /* when the last one was completed: ms by the machine's clock; 0: never
+			     */
 	bool has_endpoint;
 	struct endpoint endpoint;
 };

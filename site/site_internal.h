@@ -45,6 +45,7 @@ struct site_peer {
 	bool counted; /* what WireGuard counted before we came is no sign of life */
 	enum site_peer_stage stage;
 	uint64_t rx_bytes;
+	uint64_t handshake; /* the last one, as WireGuard says it */
 	usec_t heard_at;
 	usec_t retire_at; /* of an old one, or of one who leaves; 0: none */
 	struct endpoint endpoint;
@@ -138,7 +139,8 @@ struct site {
 	struct budget join_budget;
 	struct rotation rotation;
 	uint32_t rotate_request;
-	usec_t switched_at;
+	uint64_t switched_at;      /* ms by the machine's clock: the pending key came into use */
+	uint64_t handshake_before; /* the last one before that */
 	bool routes_wanted;
 	struct prefixes routes;
 	usec_t routes_ask_at;

@@ -45,6 +45,7 @@ struct wg_peer {
 	bool endpoint;
 	bool said;
 	uint64_t rx;
+	uint64_t handshake;
 	uint32_t count;
 	struct prefix allowed[ALLOWED_MAX];
 };
@@ -553,9 +554,11 @@ static void poll_peers(struct world *world, struct machine *machine)
 			if (other_end(world, machine, peer)) {
 				peer->rx += 32;
 				peer->endpoint = true;
+				peer->handshake = wall_of(world, machine);
 			}
 			seen[filled++] = (struct site_statistics){.peer = peer->key,
 				.rx_bytes = peer->rx,
+				.handshake = peer->handshake,
 				.has_endpoint = peer->endpoint,
 				.endpoint = {address_ipv4(0xc6336400 + next), 51821}};
 		}
