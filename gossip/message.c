@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define TAG_SIZE 8
 #define HEAD_ITEMS 4
 #define ITEMS_MAX 32
 #define DELTA_HEAD_MAX 32 /* bytes of a DELTA before its first fact */
@@ -130,7 +129,7 @@ size_t message_write(const struct message *message, const struct hash *collectiv
 	wire_write_array(&writer, HEAD_ITEMS + item_count(message));
 	wire_write_uint(&writer, message->type);
 	wire_write_uint(&writer, MESSAGE_PROTOCOL);
-	wire_write_bin(&writer, collective->bytes, TAG_SIZE);
+	wire_write_bin(&writer, collective->bytes, MESSAGE_TAG_SIZE);
 	wire_write_uint(&writer, message->clock);
 	switch (message->type) {
 	case MESSAGE_HELLO:
@@ -201,7 +200,7 @@ static void read_body(struct wire_reader *reader, struct message *message)
 int message_read(struct message *ret, const struct hash *collective, const void *bytes, size_t size)
 {
 	struct wire_reader reader;
-	uint8_t tag[TAG_SIZE];
+	uint8_t tag[MESSAGE_TAG_SIZE];
 	uint32_t items;
 	uint64_t type;
 
@@ -213,11 +212,11 @@ int message_read(struct message *ret, const struct hash *collective, const void 
 	items = wire_read_array(&reader, HEAD_ITEMS, ITEMS_MAX);
 	type = wire_read_uint(&reader, UINT16_MAX);
 	ret->protocol = (uint32_t)wire_read_uint(&reader, UINT16_MAX);
-	wire_read_exact(&reader, tag, TAG_SIZE);
+	wire_read_exact(&reader, tag, MESSAGE_TAG_SIZE);
 	ret->clock = wire_read_uint(&reader, FIELD_TIME_MAX);
 	if (reader.error || type == 0 || ret->protocol == 0)
 		return -EBADMSG;
-	if (memcmp(tag, collective->bytes, TAG_SIZE) != 0)
+	if (memcmp(tag, collective->bytes, MESSAGE_TAG_SIZE) != 0)
 		return -EXDEV;
 	if (type > MESSAGE_DELTA)
 		return -ENOTSUP;

@@ -16,6 +16,7 @@
 
 #define MESSAGE_SIZE_MAX 1232 /* in a packet of at most 1280 bytes, IPv6 inside the tunnel */
 #define MESSAGE_PROTOCOL 1
+#define MESSAGE_TAG_SIZE 8 /* of the collective's id, in the head */
 #define MESSAGE_ROWS_MAX 64
 #define MESSAGE_FACTS_MAX 16
 

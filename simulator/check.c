@@ -360,6 +360,7 @@ bool check_agreement(const struct check *check, uint32_t *odd)
 /* Who has gone, and was heard to go, has no tunnel and is no member to anybody. */
 static void check_gone(struct check *check, const struct host *gone)
 {
+	const struct fate *fate = &check->fates[gone->number];
 	const struct world *world = check->world;
 
 	for (uint32_t i = 0; i < world->host_count; i++) {
@@ -370,7 +371,11 @@ static void check_gone(struct check *check, const struct host *gone)
 		if (!check_is_core(check, i) || !ledger)
 			continue;
 		member = ledger_find(ledger, &gone->id);
-		if (member && member->in_force && !member->left)
+		if (!member || !member->in_force || member->left)
+			continue;
+		/* Who knows its farewell takes it for gone. */
+		if (fate->expelled || gone->told_farewell ||
+			(gone->farewell > 0 && member->sequence >= gone->farewell))
 			check_fail(check, PROPERTY_NO_RETURN, host, "%s is gone, and a member",
 				gone->name);
 	}
@@ -395,7 +400,7 @@ static void check_each(struct check *check, bool faults)
 		const struct host *host = &check->world->hosts[i];
 		const struct fate *fate = &check->fates[i];
 
-		if (fate->expelled || (fate->left && host->told_farewell))
+		if (fate->expelled || fate->left)
 			check_gone(check, host);
 		else if (hub->mischief == MISCHIEF_NONE && check_is_core(check, i) &&
 			 check_is_core(check, 0))

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gossip/fact.h"
+#include "gossip/record.h"
 #include "simulator/story.h"
 
 #define PORT_PING 7
@@ -504,6 +504,18 @@ static void perform(struct host *host, const struct site_action *action, struct 
 	}
 }
 
+/* What a leaver says last. */
+static void note_farewell(struct host *host, const struct site_row *row)
+{
+	struct record record;
+	struct fact fact;
+
+	if (row->table == SITE_TABLE_FACT && row->kind == FACT_RECORD &&
+		fact_open(&fact, row->bytes, row->size) == 0 && record_read(&record, &fact) == 0 &&
+		key_equal(&record.site, &host->site_key) && record.flags & RECORD_LEFT)
+		host->farewell = record.sequence;
+}
+
 /* Keys, then all rows at once, then promotions; from the first failure on, none. */
 static void save_all(struct host *host, const struct site_actions *actions, struct aftermath *after)
 {
@@ -513,6 +525,8 @@ static void save_all(struct host *host, const struct site_actions *actions, stru
 	for (uint32_t i = 0; i < actions->count; i++) {
 		const struct site_action *action = &actions->items[i];
 
+		if (action->kind == SITE_SAVE && host->leaving)
+			note_farewell(host, &action->row);
 		if (action->kind == SITE_SAVE)
 			rows[count++] = row_of(&action->row);
 		else if (action->kind == SITE_SAVE_KEY && after->saved == 0)

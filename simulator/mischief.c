@@ -69,7 +69,7 @@ static void say_too_much(struct host *host)
 	wire_write_array(&writer, 5);
 	wire_write_uint(&writer, 1 + prng_below(&host->prng, 7));
 	wire_write_uint(&writer, MESSAGE_PROTOCOL);
-	wire_write_bin(&writer, host->world->collective.bytes, 4);
+	wire_write_bin(&writer, host->world->collective.bytes, MESSAGE_TAG_SIZE);
 	wire_write_uint(&writer, host_wall(host));
 	wire_write_array(&writer, count);
 	for (uint32_t i = 0; i < count; i++) {

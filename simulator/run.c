@@ -80,6 +80,8 @@ static void join(struct run *run, struct host *host)
 	world_say(run->world, host, "joins");
 	host_command(host, &command);
 	host->told_farewell = false;
+	host->leaving = false;
+	host->farewell = 0;
 	run->check.fates[host->number].joining = true;
 	run->check.fates[host->number].lost = false;
 }
@@ -185,6 +187,7 @@ static void begin(struct run *run, const struct plan_item *item)
 		command.request = WORLD_REQUEST_LEAVE;
 		if (host->running && site_state(host->site) == SITE_MEMBER) {
 			run->check.fates[host->number].left = true;
+			host->leaving = true;
 			host_command(host, &command);
 		}
 		break;

@@ -83,7 +83,9 @@ struct host {
 	struct store *store;
 	uint32_t starts;
 	uint64_t sequence_at_start; /* of its own record that the agent knew */
-	bool told_farewell;         /* somebody confirmed that it left */
+	bool leaving;
+	bool told_farewell; /* somebody confirmed that it left */
+	uint64_t farewell;  /* the sequence of its farewell, once it was made; 0: none */
 	struct address overlay;
 	uint64_t changes; /* of WireGuard's configuration */
 	bool said_all;    /* since the start of the agent */
