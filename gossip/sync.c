@@ -7,6 +7,8 @@
 
 #define MILLION 1000000
 #define REPEATS 3
+#define ASKED_AGAIN_MAX 2 /* without an answer, before the usual interval */
+#define ASK_AGAIN_AFTER (2 * USEC_SECOND)
 #define HURRIES 16                     /* quick comparisons before we agree */
 #define STUBBORN 3                     /* comparisons that did not end in agreement */
 #define ANSWER_PAUSE (100 * USEC_MSEC) /* for a neighbour that asked for too much */
@@ -147,6 +149,12 @@ static void schedule_summary(struct sync *sync, struct neighbour *n, usec_t now)
 	n->summary_at = usec_add(now, prng_jitter(sync->prng, interval, SYNC_JITTER));
 }
 
+/* A hub is asked by its spokes; it asks other hubs, and whom it could not tell something. */
+static bool asks(const struct sync *sync, const struct neighbour *n)
+{
+	return n->kind != NEIGHBOUR_SPOKE || !sync->options.hub || n->unsure;
+}
+
 /* Something is unsure: compare at the short interval, and no later than it would be then. */
 static void doubt(struct sync *sync, struct neighbour *n, usec_t now)
 {
@@ -216,6 +224,15 @@ static bool acknowledges(const struct row *row, const struct row *sent)
 }
 
 /* Queues what is newer than a row. A later change of the same id takes the place of an earlier. */
+/* A comparison of everything brings what a push could not. */
+static void ask_about_push(struct sync *sync, struct neighbour *n, usec_t now)
+{
+	if (!asks(sync, n))
+		n->summary_at = USEC_NEVER;
+	n->unsure = true;
+	doubt(sync, n, now);
+}
+
 static void queue_out(struct sync *sync, struct neighbour *n, const struct sync_out *out)
 {
 	for (uint32_t i = 0; i < n->out_count; i++) {
@@ -240,10 +257,8 @@ static void queue_out(struct sync *sync, struct neighbour *n, const struct sync_
 		return;
 	}
 	if (n->out_count == SYNC_OUT_MAX) {
-		/* A comparison of everything will bring it. */
 		sync->counters[SYNC_OVERFLOW]++;
-		n->interval = least_interval(sync);
-		n->summary_at = usec_min(n->summary_at, out->at);
+		ask_about_push(sync, n, out->at);
 		return;
 	}
 	n->out[n->out_count++] = *out;
@@ -587,6 +602,14 @@ static void divide(struct sync *sync, struct neighbour *n, usec_t now, uint64_t 
 		send(sync, n, wall, &half, actions);
 }
 
+/* What it says now it says of everything that it holds. */
+static void note_answer(struct neighbour *n)
+{
+	n->asked_again = 0;
+	n->unsure = false;
+	n->wake_at = 0;
+}
+
 static void receive_digest(struct sync *sync, struct neighbour *n, usec_t now, uint64_t wall,
 	const struct message *digest, struct sync_actions *actions)
 {
@@ -597,6 +620,11 @@ static void receive_digest(struct sync *sync, struct neighbour *n, usec_t now, u
 	struct hash hash;
 	uint32_t count;
 
+	if (n->asked) {
+		n->asked = false;
+		schedule_summary(sync, n, now);
+	}
+	note_answer(n);
 	for (uint32_t i = 0; i < digest->row_count; i++)
 		compare_rows(sync, n, now, wall, &digest->rows[i], &differs);
 	/* What we hold in the range and they do not list at all. */
@@ -671,6 +699,7 @@ static void receive_summary(struct sync *sync, struct neighbour *n, usec_t now, 
 		n->scans = 0;
 		n->hurried = 0;
 	}
+	note_answer(n);
 	answer.summary = *ours;
 	if (!message->answer && (same || message->type == MESSAGE_HELLO) && has_room(actions))
 		send(sync, n, wall, &answer, actions);
@@ -907,13 +936,13 @@ static void send_want(struct sync *sync, struct neighbour *n, usec_t now, uint64
 
 /* After an entry was sent: it waits for its acknowledgement, or is done. Returns false when done.
  */
-static bool keep_waiting(struct sync *sync, struct sync_out *out, usec_t now)
+static bool keep_waiting(struct sync *sync, struct neighbour *n, struct sync_out *out, usec_t now)
 {
 	if (!out->push)
 		return false;
 	if (out->tries == REPEATS) {
-		/* The comparison that the change brought on finds it. */
 		sync->counters[SYNC_UNACKNOWLEDGED]++;
+		ask_about_push(sync, n, now);
 		return false;
 	}
 	out->at = now + (250 * USEC_MSEC << out->tries);
@@ -972,7 +1001,7 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 			message.fact_count = 0;
 			continue;
 		}
-		if (out->sent_facts > 0 && keep_waiting(sync, out, now))
+		if (out->sent_facts > 0 && keep_waiting(sync, n, out, now))
 			i++;
 		else
 			forget_out(n, i);
@@ -1012,12 +1041,11 @@ static void send_summary(struct sync *sync, struct neighbour *n, usec_t now, uin
 	n->asked = true;
 	send(sync, n, wall, &message, actions);
 	schedule_summary(sync, n, now);
-}
-
-/* A hub is asked by its spokes; it asks other hubs. */
-static bool asks(const struct sync *sync, const struct neighbour *n)
-{
-	return n->kind != NEIGHBOUR_SPOKE || !sync->options.hub;
+	/* One that is lost is not waited for all that long. */
+	if (n->asked_again == ASKED_AGAIN_MAX)
+		return;
+	n->asked_again++;
+	n->summary_at = usec_min(n->summary_at, now + ASK_AGAIN_AFTER);
 }
 
 static usec_t next_due(const struct sync *sync, const struct neighbour *n)

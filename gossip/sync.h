@@ -70,7 +70,9 @@ struct sync_want {
 struct neighbour {
 	struct row_id id;
 	enum neighbour_kind kind;
-	bool asked;    /* a summary of ours waits for its answer */
+	bool asked;  /* a summary of ours waits for its answer */
+	bool unsure; /* a push came to nothing: a spoke, too, is asked once what it holds */
+	uint8_t asked_again;
 	bool agreed;   /* since it was connected we held the same at some time */
 	bool scan_out; /* digests are being sent with those that are out */
 	uint32_t out_count;
