@@ -14,6 +14,7 @@
 
 #include "config/problem.h"
 #include "simulator/batch.h"
+#include "simulator/sweep.h"
 
 #define EXIT_USE 2
 #define JOBS_MAX 64
@@ -49,7 +50,7 @@ static int usage(FILE *out, int status)
 		"      --json                           one object a run\n"
 		"  collective-sim replay FAILURE        runs a failure again [--trace FILE]\n"
 		"  collective-sim shrink FAILURE        makes it as small as can be [--out FILE]\n"
-		"  collective-sim sweep DIRECTORY       curves over sites, loss and delay\n"
+		"  collective-sim sweep                 curves over sites, loss and delay\n"
 		"      --sites N                        up to so many (1000)\n"
 		"\n"
 		"SCENARIO is a name from the list, or a file.\n");
@@ -494,10 +495,25 @@ static bool read_option(int option, struct options *options)
 	}
 }
 
+static int command_sweep(const struct options *options)
+{
+	const struct sweep_options sweep = {
+		.directory = options->out ? options->out : ".",
+		.sites_max = options->sites_max,
+		.jobs = options->jobs,
+		.first = options->seeds_given ? options->first : 1,
+		.last = options->seeds_given ? options->last : 5,
+	};
+
+	return sweep_run(&sweep);
+}
+
 static int obey(const char *command, const char *subject, bool more, struct options *options)
 {
 	if (strcmp(command, "list") == 0 && !subject)
 		return command_list();
+	if (strcmp(command, "sweep") == 0 && !subject)
+		return command_sweep(options);
 	if (!subject || more)
 		return usage(stderr, EXIT_USE);
 	if (strcmp(command, "run") == 0)
@@ -506,11 +522,6 @@ static int obey(const char *command, const char *subject, bool more, struct opti
 		return command_replay(subject, options);
 	if (strcmp(command, "shrink") == 0)
 		return command_shrink(subject, options);
-	if (strcmp(command, "sweep") == 0)
-		return sweep_run(subject, options->sites_max,
-			       isatty(STDERR_FILENO) ? stderr : NULL) < 0
-			       ? 1
-			       : 0;
 	return usage(stderr, EXIT_USE);
 }
 

@@ -12,9 +12,5 @@ int simulator_main(int argc, char **argv);
 /* Makes the plan of a failure as short as can be while the same property fails. */
 void shrink_scenario(struct scenario *scenario, FILE *progress);
 
-/* Sites, loss and latency against time and bytes, as CSV, JSON and a picture. Returns 0 or -errno.
- */
-int sweep_run(const char *directory, uint32_t sites_max, FILE *progress);
-
 /* Where scenarios are; a name without a slash is looked up there. */
 const char *scenario_directory(void);

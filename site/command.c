@@ -532,13 +532,22 @@ static void change_routes(
 static void change_endpoints(
 	struct site *site, const struct site_command *command, struct site_actions *out)
 {
-	if (!site->hub_role || site->state != SITE_MEMBER) {
-		fail(command, out, "only a hub has endpoints that friends find it by");
+	struct site_row row;
+
+	if (site->state != SITE_MEMBER) {
+		fail(command, out, "this site belongs to no collective");
 		return;
 	}
-	site->collective.endpoint_count = command->endpoint_count;
-	memcpy(site->collective.endpoints, command->endpoints, sizeof command->endpoints);
-	site_save_collective(site, out);
+	if (site->hub_role) {
+		site->collective.endpoint_count = command->endpoint_count;
+		memcpy(site->collective.endpoints, command->endpoints, sizeof command->endpoints);
+		site_save_collective(site, out);
+	} else {
+		site->published.count = command->endpoint_count;
+		memcpy(site->published.items, command->endpoints, sizeof command->endpoints);
+		site_row_published(&row, &site->published);
+		site_save(site, out, &row);
+	}
 	author_changed(&site->author, site->now);
 	done(command, out);
 }

@@ -648,6 +648,9 @@ static void step_routes(struct site *site, struct site_actions *out)
 
 static void fill_record(const struct site *site, struct record *record)
 {
+	const struct invite_endpoint *named = site->published.items;
+	uint32_t count = site->published.count;
+
 	*record = (struct record){
 		.site = site->site_key,
 		.sequence = site->record_sequence,
@@ -659,10 +662,12 @@ static void fill_record(const struct site *site, struct record *record)
 			 (site_may_issue(site) ? ROLE_ISSUER : 0u),
 	};
 	memcpy(record->program, site->options.program, strlen(site->options.program) + 1);
-	if (!site->hub_role)
-		return;
-	for (uint32_t i = 0; i < site->collective.endpoint_count; i++) {
-		const struct invite_endpoint *named = &site->collective.endpoints[i];
+	/* Nobody's address but a hub's, unless its owner wants it. */
+	if (site->hub_role) {
+		named = site->collective.endpoints;
+		count = site->collective.endpoint_count;
+	}
+	for (uint32_t i = 0; i < count; i++, named++) {
 		struct endpoint endpoint = {.port = named->port};
 
 		if (address_parse(named->host, strlen(named->host), &endpoint.address) == 0)

@@ -61,6 +61,33 @@ static bool is_setting(const struct site_row *row, const char *name)
 	return row->key_size == strlen(name) && memcmp(row->key, name, row->key_size) == 0;
 }
 
+static void read_endpoints(
+	struct wire_reader *reader, uint32_t count, struct invite_endpoint *endpoints)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		size_t size;
+		const char *host = wire_read_str(reader, 1, INVITE_HOST_MAX, &size);
+
+		if (host)
+			memcpy(endpoints[i].host, host, size);
+		endpoints[i].port = (uint16_t)wire_read_uint(reader, UINT16_MAX);
+	}
+}
+
+static int restore_published(struct site *site, const struct site_row *row)
+{
+	struct site_published published = {.count = 0};
+	struct wire_reader reader;
+
+	wire_reader_init(&reader, row->bytes, row->size);
+	published.count = wire_read_array(&reader, 2, 2 * INVITE_ENDPOINTS_MAX) / 2;
+	read_endpoints(&reader, published.count, published.items);
+	if (wire_reader_end(&reader) < 0)
+		return -EBADMSG;
+	site->published = published;
+	return 0;
+}
+
 static int restore_collective(struct site *site, const struct site_row *row)
 {
 	struct site_collective collective = {.endpoint_count = 0};
@@ -74,16 +101,8 @@ static int restore_collective(struct site *site, const struct site_row *row)
 	field_read_address(&reader, &collective.hub_address);
 	field_read_key(&reader, &collective.hub_key);
 	field_read_address(&reader, &collective.address);
-	for (uint32_t i = 5; i + 1 < items; i += 2) {
-		struct invite_endpoint *endpoint =
-			&collective.endpoints[collective.endpoint_count++];
-		size_t size;
-		const char *host = wire_read_str(&reader, 1, INVITE_HOST_MAX, &size);
-
-		if (host)
-			memcpy(endpoint->host, host, size);
-		endpoint->port = (uint16_t)wire_read_uint(&reader, UINT16_MAX);
-	}
+	collective.endpoint_count = items > 5 ? (items - 5) / 2 : 0;
+	read_endpoints(&reader, collective.endpoint_count, collective.endpoints);
 	if (wire_reader_end(&reader) < 0 || !site->has_identity)
 		return -EBADMSG;
 	site_take_collective(site, &collective);
@@ -97,6 +116,8 @@ static int restore_setting(struct site *site, const struct site_row *row)
 
 	if (is_setting(row, "collective"))
 		return restore_collective(site, row);
+	if (is_setting(row, "published"))
+		return restore_published(site, row);
 	if (is_setting(row, "left")) {
 		site->state = SITE_OUT;
 		return 0;

@@ -60,6 +60,15 @@ void site_row_fact(struct site_row *row, const void *bytes, size_t size)
 	memcpy(row->bytes, bytes, size);
 }
 
+static void write_endpoints(
+	struct wire_writer *writer, uint32_t count, const struct invite_endpoint *endpoints)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		wire_write_str(writer, endpoints[i].host);
+		wire_write_uint(writer, endpoints[i].port);
+	}
+}
+
 void site_row_collective(struct site_row *row, const struct site_collective *collective)
 {
 	struct wire_writer writer;
@@ -74,10 +83,22 @@ void site_row_collective(struct site_row *row, const struct site_collective *col
 	field_write_address(&writer, &collective->hub_address);
 	field_write_key(&writer, &collective->hub_key);
 	field_write_address(&writer, &collective->address);
-	for (uint32_t i = 0; i < collective->endpoint_count; i++) {
-		wire_write_str(&writer, collective->endpoints[i].host);
-		wire_write_uint(&writer, collective->endpoints[i].port);
-	}
+	write_endpoints(&writer, collective->endpoint_count, collective->endpoints);
+	size = wire_writer_end(&writer);
+	assert(size > 0);
+	row->size = (uint16_t)size;
+}
+
+void site_row_published(struct site_row *row, const struct site_published *published)
+{
+	struct wire_writer writer;
+	int size;
+
+	*row = (struct site_row){.table = SITE_TABLE_SETTING, .remove = published->count == 0};
+	add_key(row, "published", strlen("published"));
+	wire_writer_init(&writer, row->bytes, sizeof row->bytes);
+	wire_write_array(&writer, 2 * published->count);
+	write_endpoints(&writer, published->count, published->items);
 	size = wire_writer_end(&writer);
 	assert(size > 0);
 	row->size = (uint16_t)size;

@@ -12,12 +12,20 @@ struct site_collective {
 	struct prefix supernet;
 	struct address hub_address;
 	struct key hub_key;
-	struct address address; /* our own, in the overlay */
-	uint32_t endpoint_count;
+	struct address address;  /* our own, in the overlay */
+	uint32_t endpoint_count; /* where the hub is called */
 	struct invite_endpoint endpoints[INVITE_ENDPOINTS_MAX];
 };
 
+/* Where a site that is no hub wants to be called; it need not. */
+struct site_published {
+	uint32_t count;
+	struct invite_endpoint items[INVITE_ENDPOINTS_MAX];
+};
+
 void site_row_collective(struct site_row *row, const struct site_collective *collective);
+
+void site_row_published(struct site_row *row, const struct site_published *published);
 
 /* The supernet as text, for a glance by the command line. */
 void site_row_supernet(struct site_row *row, const struct prefix *supernet);

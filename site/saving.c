@@ -71,6 +71,8 @@ static void save_secret(
 
 static void save_first(struct site *site, struct site_actions *out)
 {
+	struct site_row row;
+
 	save_secret(out, SITE_KEY_IDENTITY, site->has_identity, &site->identity);
 	save_secret(out, SITE_KEY_ADMIN, site->has_admin, &site->admin);
 	save_secret(out, SITE_KEY_ROOT, site->has_root, &site->root);
@@ -81,6 +83,8 @@ static void save_first(struct site *site, struct site_actions *out)
 	if (site->has_collective)
 		site_save_collective(site, out);
 	site_save_membership(site, out);
+	site_row_published(&row, &site->published);
+	site_save(site, out, &row);
 	site_save_floor(site, out, "clock", site->clock_floor);
 	if (site->author.reserved > 0)
 		site_save_floor(site, out, "sequence", site->author.reserved);

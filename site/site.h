@@ -85,7 +85,8 @@ struct site_options {
 /* Commands of the owner. */
 enum site_command_kind {
 	SITE_COMMAND_FOUND,     /* name, supernet, subnet, endpoints */
-	SITE_COMMAND_ENDPOINTS, /* endpoints: those that invites name from now on */
+	SITE_COMMAND_ENDPOINTS, /* endpoints: of a hub, those that invites name; of others, to be
+				   told */
 	SITE_COMMAND_INVITE,    /* name, routes, tags, approval, lifetime_ms, subnet (optional) */
 	SITE_COMMAND_UNINVITE,  /* name */
 	SITE_COMMAND_APPROVE,   /* name: of an invite, or of a member that wants other routes */

@@ -122,6 +122,7 @@ struct site {
 	usec_t clock_save_at;
 
 	/* What it says of itself. */
+	struct site_published published;
 	struct author author;
 	bool record_waits; /* its number is being saved */
 	uint64_t record_sequence;
