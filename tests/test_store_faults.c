@@ -164,7 +164,8 @@ static uint64_t expect_whole(uint64_t confirmed)
 	return floor.version;
 }
 
-static uint64_t kill_once(useconds_t after, uint64_t confirmed)
+/* Kills so long after the start; or, amid changes, after the first that was confirmed. */
+static uint64_t kill_once(useconds_t after, bool amid, uint64_t confirmed)
 {
 	int ends[2];
 	int status;
@@ -179,6 +180,8 @@ static uint64_t kill_once(useconds_t after, uint64_t confirmed)
 		write_for_ever(ends[1]);
 	}
 	(void)close(ends[1]);
+	if (amid && read(ends[0], &number, sizeof number) == sizeof number)
+		confirmed = number;
 	(void)usleep(after);
 	assert_int_equal(kill(child, SIGKILL), 0);
 	assert_int_equal(waitpid(child, &status, 0), child);
@@ -222,13 +225,14 @@ TEST(store_killed_at_random_moments_loses_and_tears_nothing)
 	for (int i = 0; i < kills; i++) {
 		uint64_t before = confirmed;
 
-		confirmed = kill_once((useconds_t)prng_below(&prng, 25000), confirmed);
+		/* However slow the machine is, every other one dies between two changes. */
+		confirmed = kill_once((useconds_t)prng_below(&prng, 25000), i % 2 == 1, confirmed);
 		while_writing += confirmed > before;
 		confirmed = expect_whole(confirmed);
 	}
 	print_message("# %d kills, %u of them amid changes, %lu changes in all\n", kills,
 		while_writing, (unsigned long)confirmed);
-	assert_true(while_writing > 0);
+	assert_true(while_writing >= (unsigned)kills / 2);
 }
 
 /* Full disks and read-only ones. */

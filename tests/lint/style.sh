@@ -63,7 +63,7 @@ header_guards() {
 }
 
 white_space() {
-	! project_files '*' | grep -vE '^tests/(golden|fuzz/corpus)/' | xargs grep -nIE '[[:blank:]]+$'
+	! project_files '*' | grep -vE '^tests/(golden|fuzz/corpus|mutants)/' | xargs grep -nIE '[[:blank:]]+$'
 }
 
 no_left_over_words() {

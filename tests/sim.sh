@@ -1,0 +1,48 @@
+#!/bin/bash
+# sim.sh - every scenario holds, in virtual time, and every build of the program sees the same.
+set -u
+cd "${SOURCE:?}" || exit 1
+: "${BUILD:?}"
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+
+export COLLECTIVE_SCENARIOS=simulator/scenarios
+heavy=(thousand_sites_cold_start a_week_switched_off) # for one build, with their own seeds
+
+sim() { "$BUILD/$1/simulator/collective-sim" "${@:2}"; }
+
+is_heavy() { [[ " ${heavy[*]} " == *" $1 "* ]]; }
+
+holds() { sim release run "$1" --jobs 2 "${@:2}" --out "$work/failure.yaml" >"$work/log" 2>&1 || { cat "$work/log"; return 1; }; }
+
+holds_sanitized() {
+	sim clang-san run "$1" --seeds 1..3 --jobs 2 --out "$work/failure.yaml" >"$work/log" 2>&1 || { cat "$work/log"; return 1; }
+}
+
+hashes() {
+	local name
+	for name in "${names[@]}"; do
+		is_heavy "$name" || sim "$1" run "$name" --seeds 4..5 --json | grep -oE '"(scenario|seed|hash)":[^,]*' | paste -sd' '
+	done
+}
+
+sees_the_same() {
+	hashes "$1" >"$work/$1" && [ -s "$work/$1" ] && diff "$work/release" "$work/$1"
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mapfile -t names < <(find simulator/scenarios -name '*.yaml' | sed 's|.*/||; s/\.yaml$//' | sort)
+for name in "${names[@]}"; do
+	if is_heavy "$name"; then
+		check "$name" holds "$name"
+	else
+		check "$name, 60 seeds" holds "$name" --seeds 1..60
+		check "$name, with sanitizers" holds_sanitized "$name"
+	fi
+done
+hashes release >"$work/release"
+for build in gcc clang gcc-san clang-san; do
+	check "$build sees what the release build sees, event by event" sees_the_same "$build"
+done
+finish
