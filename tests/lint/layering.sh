@@ -76,6 +76,33 @@ world_is_virtual() {
 		grep -xE 'clock|clock_gettime|gettimeofday|time|s?rand(om)?|randombytes_(buf|random|uniform)|getrandom|getenv'
 }
 
+# What a program was linked from, by ninja's account.
+archives_of() {
+	ninja -C "$BUILD/gcc" -t inputs "$1" 2>/dev/null | grep -E "^(base|gossip|site)/lib(base|gossip|site)\.a$" | sort
+}
+
+# The functions of the pure libraries, with their sizes, as they stand in a program.
+functions_in() {
+	nm -S --defined-only "$BUILD/gcc/$1" | awk 'NF == 4 && tolower($3) == "t" { print $4, $2 }' | sort |
+		join - "$work/pure"
+}
+
+# People run what was proven: both programs take the pure libraries, whole, from the same files.
+programs_share_the_pure_libraries() {
+	local folder
+	for folder in "${pure[@]}"; do
+		nm --defined-only "$BUILD/gcc/$folder/lib$folder.a" 2>/dev/null | awk 'NF == 3 && $2 == "T" { print $3 }'
+	done | sort -u >"$work/pure"
+	archives_of agent/collective >"$work/archives"
+	[ "$(wc -l <"$work/archives")" -eq "${#pure[@]}" ] || { echo "collective is linked from:"; cat "$work/archives"; return 1; }
+	diff "$work/archives" <(archives_of simulator/collective-sim) || return 1
+	functions_in agent/collective >"$work/functions"
+	[ "$(wc -l <"$work/functions")" -eq "$(wc -l <"$work/pure")" ] ||
+		{ echo "collective lacks some of them"; join -v 2 <(cut -d" " -f1 "$work/functions") "$work/pure"; return 1; }
+	join -v 1 <(functions_in simulator/collective-sim) "$work/functions" | grep . && return 1
+	join <(functions_in simulator/collective-sim) "$work/functions" | awk '$2 != $3 { print; bad = 1 } END { exit bad }'
+}
+
 # The checks themselves can fail: a library that breaks every rule is caught.
 check_bites() {
 	mkdir -p "$work/gcc/base" || return 1
@@ -108,5 +135,6 @@ for folder in "${pure[@]}"; do
 	check "lib$folder has no variable at file scope" no_variables_in "$folder"
 done
 check "the virtual world reads no clock and draws no chance" world_is_virtual
+check "collective and collective-sim have the same brain" programs_share_the_pure_libraries
 check "the layering checks bite" check_bites
 finish
