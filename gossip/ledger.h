@@ -179,6 +179,13 @@ bool ledger_prefix_taken(const struct ledger *ledger, const struct prefix *prefi
 /* The prefix at this place among those in force, by family, address and length; and whose it is. */
 struct prefix ledger_prefix(const struct ledger *ledger, uint32_t place, struct row_id *owner);
 
+/*
+ * The hashes of what this admin signed and is held: certificates, spares and revocations, from the
+ * first-th on. Returns how many there are in ret.
+ */
+uint32_t ledger_signed_by(const struct ledger *ledger, const struct hash *admin, uint32_t first,
+	struct hash *ret, uint32_t most);
+
 /* The place of the first one behind all of this network. */
 uint32_t ledger_prefix_behind(const struct ledger *ledger, const struct prefix *network);
 

@@ -377,3 +377,45 @@ const char *ledger_rivalry_of(const struct ledger *ledger, const struct certific
 {
 	return index_meeting(ledger, certificate, self, rival);
 }
+
+/* A list that begins somewhere in the middle. */
+struct collected {
+	uint32_t skip;
+	uint32_t count;
+	uint32_t most;
+	struct hash *items;
+};
+
+static void collect(struct collected *collected, const struct hash *hash)
+{
+	if (collected->skip > 0)
+		collected->skip--;
+	else if (collected->count < collected->most)
+		collected->items[collected->count++] = *hash;
+}
+
+uint32_t ledger_signed_by(const struct ledger *ledger, const struct hash *admin, uint32_t first,
+	struct hash *ret, uint32_t most)
+{
+	struct collected collected = {.skip = first, .most = most, .items = ret};
+
+	for (uint32_t i = 0; i < ledger->members.count; i++) {
+		const struct member *member = table_at(&ledger->members, i);
+
+		if (hash_equal(&member->issuer, admin))
+			collect(&collected, &member->certificate_hash);
+	}
+	for (uint32_t i = 0; i < ledger->spares.count; i++) {
+		const struct spare *spare = table_at(&ledger->spares, i);
+
+		if (hash_equal(&spare->key.issuer, admin))
+			collect(&collected, &spare->hash);
+	}
+	for (uint32_t i = 0; i < ledger->revocations.count; i++) {
+		const struct revocation_row *row = table_at(&ledger->revocations, i);
+
+		if (hash_equal(&row->key.issuer, admin))
+			collect(&collected, &row->hash);
+	}
+	return collected.count;
+}

@@ -142,16 +142,15 @@ uint64_t petition_renewal(const struct certificate *certificate)
 
 void preshared_next(const struct key *before, const struct key *fresh, struct key *ret)
 {
-	static const char purpose[] = "collective preshared key 1";
+	static const char purpose[] = "collective preshared key 2";
 	uint8_t message[sizeof purpose + KEY_SIZE];
-	struct key next;
+	uint8_t mask[KEY_SIZE];
 
 	memcpy(message, purpose, sizeof purpose);
 	memcpy(message + sizeof purpose, fresh->bytes, KEY_SIZE);
-	(void)crypto_generichash(
-		next.bytes, KEY_SIZE, message, sizeof message, before->bytes, KEY_SIZE);
-	*ret = next;
-	key_wipe(&next);
+	(void)crypto_generichash(mask, KEY_SIZE, message, sizeof message, NULL, 0);
+	for (size_t i = 0; i < KEY_SIZE; i++)
+		ret->bytes[i] = before->bytes[i] ^ mask[i];
 }
 
 void rotation_init(struct rotation *rotation)

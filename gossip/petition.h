@@ -65,7 +65,8 @@ uint64_t petition_renewal(const struct certificate *certificate);
 
 /*
  * The preshared key that belongs to a new WireGuard key, from the one before. Both ends compute it;
- * what made the first one safe makes this one safe.
+ * what made the first one safe makes this one safe. Where both ends change their keys at once the
+ * result is the same in either order.
  */
 void preshared_next(const struct key *before, const struct key *fresh, struct key *ret);
 

@@ -100,6 +100,15 @@ void sync_init(struct sync *sync, const struct sync_options *options, struct led
 		sizeof(struct neighbour), offsetof(struct neighbour, id), ROW_ID_SIZE);
 }
 
+void sync_doubt_all(struct sync *sync)
+{
+	for (uint32_t i = 0; i < sync->neighbours.count; i++) {
+		struct neighbour *n = table_at(&sync->neighbours, i);
+
+		n->agreed = false;
+	}
+}
+
 struct neighbour *sync_neighbour(const struct sync *sync, const struct row_id *id)
 {
 	return table_find(&sync->neighbours, id->bytes);

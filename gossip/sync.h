@@ -197,4 +197,7 @@ bool sync_confirmed(const struct sync *sync, usec_t now, const struct row_id *id
 /* Whether some hub can be reached. */
 bool sync_has_hub(const struct sync *sync);
 
+/* From now on nobody agrees with us until it has said so again. */
+void sync_doubt_all(struct sync *sync);
+
 struct neighbour *sync_neighbour(const struct sync *sync, const struct row_id *id);

@@ -125,8 +125,10 @@ void site_peer_tell(struct site *site, struct site_actions *out, struct site_pee
 	const struct key *preshared = site_secret_of(site, &peer->key, site_own_key(site));
 	struct site_action *action = site_emit(out, SITE_PEER);
 
+	/* A hub that changes its key is called under the new one until it answers. */
 	peer->keepalive = (endpoint || peer->has_endpoint) && !peer->joiner &&
-			  peer->stage == SITE_PEER_CURRENT;
+			  (peer->stage == SITE_PEER_CURRENT ||
+				  (peer->stage == SITE_PEER_NEXT && !site->hub_role));
 	action->interface = SITE_BACKBONE;
 	action->peer.key = peer->key;
 	peer->preshared = preshared ? *preshared : no_key;
@@ -224,19 +226,31 @@ static struct site_peer *add_peer(struct site *site, struct site_actions *out,
 	return peer;
 }
 
-void site_prepare_secret(struct site *site, struct site_actions *out, const struct row_id *member,
-	const struct key *fresh)
+static void prepare_secret(struct site *site, struct site_actions *out, const struct key *held,
+	const struct key *fresh, const struct key *own)
 {
-	const struct site_peer *peer = site_peer_of(site, member);
-	const struct key *own = site_own_key(site);
-	const struct key *before = peer ? site_secret_of(site, &peer->key, own) : NULL;
+	const struct key *before = site_secret_of(site, held, own);
 	struct key next;
 
-	if (!before || key_equal(&peer->key, fresh) || site_secret_of(site, fresh, own))
+	if (!before || site_secret_of(site, fresh, own))
 		return;
 	preshared_next(before, fresh, &next);
 	site_set_secret(site, out, fresh, own, &next);
 	key_wipe(&next);
+}
+
+void site_prepare_secret(struct site *site, struct site_actions *out, const struct row_id *member,
+	const struct key *fresh)
+{
+	const struct site_peer *peer = site_peer_of(site, member);
+
+	if (!peer || key_equal(&peer->key, fresh))
+		return;
+	/* Our own key may be changing, too, and the change may be taken back. */
+	prepare_secret(site, out, &peer->key, fresh, &site->pairs[SITE_BACKBONE].public_key);
+	if (site->pending[SITE_BACKBONE].present)
+		prepare_secret(
+			site, out, &peer->key, fresh, &site->pending[SITE_BACKBONE].public_key);
 }
 
 /* A peer that stays; its preshared key changes with our own key. */
@@ -269,12 +283,9 @@ static bool want_member(struct site *site, struct site_actions *out, const struc
 		if (memcmp(other->key.bytes, certificate.backbone.bytes, KEY_SIZE) != 0)
 			continue;
 		other->certificate = member->certificate_hash;
-		other->wanted = true;
 		/* While it has not been heard under its new key, the old one carries its traffic.
 		 */
-		if (peer)
-			peer->wanted = true;
-		return true;
+		return keep_peer(site, out, other) && (!peer || keep_peer(site, out, peer));
 	}
 	site_prepare_secret(site, out, &member->id, &certificate.backbone);
 	other = add_peer(site, out, &member->id, &certificate.backbone,
@@ -371,13 +382,29 @@ static bool is_wanted_member(struct site *site, const struct member *member)
 	       (!member->left || is_leaving(site, member));
 }
 
+/* Until a hub was heard under the key of its certificate, the one that worked is kept beside it. */
+static bool want_hub(struct site *site, struct site_actions *out, const struct member *hub)
+{
+	struct site_peer *peer = site_peer_of(site, &hub->id);
+	struct certificate certificate;
+
+	ledger_certificate(&site->ledger, hub, &certificate);
+	if (!peer && !key_equal(&certificate.backbone, &site->collective.hub_key)) {
+		if (site_room(out) < 4)
+			return false;
+		(void)add_peer(
+			site, out, &hub->id, &site->collective.hub_key, SITE_PEER_CURRENT, false);
+	}
+	return want_member(site, out, hub);
+}
+
 static bool want_all(struct site *site, struct site_actions *out)
 {
 	const struct ledger *ledger = &site->ledger;
 	const struct member *hub = ledger_find(ledger, &site->hub);
 
 	if (!site_is_hub(site))
-		return hub ? want_member(site, out, hub) : want_provisional(site, out);
+		return hub ? want_hub(site, out, hub) : want_provisional(site, out);
 	for (uint32_t i = 0; i < ledger->members.count; i++) {
 		const struct member *member = table_at(&ledger->members, i);
 
@@ -775,6 +802,10 @@ static void note_heard(struct site *site, struct site_actions *out, struct site_
 	if (peer->stage == SITE_PEER_NEXT) {
 		site_peer_promote(site, peer);
 		site->poll_fast_until = site->now;
+		if (!site->hub_role && site_room(out) > 4) {
+			site->collective.hub_key = peer->key;
+			site_save_collective(site, out);
+		}
 	}
 	if (peer->stage == SITE_PEER_OLD)
 		return;

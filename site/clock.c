@@ -17,6 +17,15 @@ uint64_t site_wall(const struct site *site)
 	return wall > (int64_t)site->clock_floor ? (uint64_t)wall : site->clock_floor;
 }
 
+usec_t site_at_wall(const struct site *site, uint64_t wall)
+{
+	uint64_t now = site_wall(site);
+
+	if (wall == UINT64_MAX)
+		return USEC_NEVER;
+	return wall <= now ? site->now : site->now + (usec_t)(wall - now) * USEC_MSEC;
+}
+
 /* A hub goes by its own clock; everybody else waits until a hub was heard. */
 bool site_clock_trusted(const struct site *site)
 {

@@ -494,21 +494,25 @@ static void leave(struct site *site, const struct site_command *command, struct 
 	site->author.due = site->now;
 }
 
+static void make_pending(struct site *site, struct site_actions *out, enum site_interface interface,
+	enum site_key_slot slot)
+{
+	struct key seed = draw_key(site);
+
+	site->pending[interface] = site_pair_of(&seed);
+	site_save_key(out, slot, &seed);
+	key_wipe(&seed);
+}
+
 static void rotate(struct site *site, const struct site_command *command, struct site_actions *out)
 {
-	struct key seed;
-
-	if (site->state != SITE_MEMBER || site->hub_role) {
-		fail(command, out,
-			site->hub_role ? "a hub's key is not changed by this version"
-				       : "this site belongs to no collective");
+	if (site->state != SITE_MEMBER) {
+		fail(command, out, "this site belongs to no collective");
 		return;
 	}
 	if (site->rotation.state == ROTATION_IDLE) {
-		seed = draw_key(site);
-		site->pending[SITE_BACKBONE] = site_pair_of(&seed);
-		site_save_key(out, SITE_KEY_BACKBONE_PENDING, &seed);
-		key_wipe(&seed);
+		make_pending(site, out, SITE_BACKBONE, SITE_KEY_BACKBONE_PENDING);
+		make_pending(site, out, SITE_LINKS, SITE_KEY_LINKS_PENDING);
 		rotation_begin(&site->rotation, site->now);
 	}
 	supersede(site->rotate_request, command, out);
@@ -589,27 +593,46 @@ static void delegate(
 		done(command, out);
 }
 
-/* The hashes of all that stands by this admin, as far as one part has room. */
-static bool list_kept(struct site *site, const struct hash *admin, struct removal *removal)
+static void sort_hashes(struct hash *hashes, uint32_t count)
 {
-	for (uint32_t i = 0; i < site->ledger.members.count; i++) {
-		const struct member *member = table_at(&site->ledger.members, i);
-
-		if (!hash_equal(&member->issuer, admin))
-			continue;
-		if (removal->count == REMOVAL_KEPT_MAX)
-			return false;
-		removal->kept[removal->count++] = member->certificate_hash;
-	}
-	for (uint32_t i = 1; i < removal->count; i++) {
-		struct hash moved = removal->kept[i];
+	for (uint32_t i = 1; i < count; i++) {
+		struct hash moved = hashes[i];
 		uint32_t at = i;
 
-		for (; at > 0 && hash_compare(&removal->kept[at - 1], &moved) > 0; at--)
-			removal->kept[at] = removal->kept[at - 1];
-		removal->kept[at] = moved;
+		for (; at > 0 && hash_compare(&hashes[at - 1], &moved) > 0; at--)
+			hashes[at] = hashes[at - 1];
+		hashes[at] = moved;
 	}
-	return true;
+}
+
+/* Lists all that this admin signed, in as many parts as it takes: it stays, and nothing else. */
+static const char *publish_removal(
+	struct site *site, struct site_actions *out, const struct hash *admin)
+{
+	struct removal removal = {.subject = *admin, .issued_at = site_wall(site)};
+	struct hash more;
+	uint8_t fact[FACT_SIZE_MAX];
+
+	removal.parts = 1;
+	while (ledger_signed_by(&site->ledger, admin, removal.parts * REMOVAL_KEPT_MAX, &more, 1) >
+		0)
+		removal.parts++;
+	if (removal.parts > REMOVAL_PARTS_MAX)
+		return "this admin has signed more than a removal can list";
+	/* Only the last part makes them count: until then all is still there to be listed. */
+	for (; removal.part < removal.parts; removal.part++) {
+		const char *why;
+
+		removal.count = ledger_signed_by(&site->ledger, admin,
+			removal.part * REMOVAL_KEPT_MAX, removal.kept, REMOVAL_KEPT_MAX);
+		sort_hashes(removal.kept, removal.count);
+		why = take_own(site, out, fact,
+			removal_seal(&removal, fact, &site->root, &site->ledger.collective,
+				site->options.crypto));
+		if (why)
+			return why;
+	}
+	return NULL;
 }
 
 static const struct admin *admin_named(
@@ -628,10 +651,10 @@ static const struct admin *admin_named(
 static void remove_admin(
 	struct site *site, const struct site_command *command, struct site_actions *out)
 {
-	struct removal removal = {.parts = 1, .issued_at = site_wall(site)};
 	struct delegation delegation;
 	const struct admin *admin;
-	uint8_t fact[FACT_SIZE_MAX];
+	struct hash hash;
+	const char *why;
 
 	if (!site->has_root || !site->has_collective) {
 		fail(command, out, "the root key is not on this site");
@@ -642,15 +665,12 @@ static void remove_admin(
 		fail(command, out, "no admin has this name");
 		return;
 	}
-	removal.subject = admin->key;
-	if (!list_kept(site, &admin->key, &removal)) {
-		fail(command, out, "this admin has signed more than one removal can list");
-		return;
-	}
-	take_own(site, out, fact,
-		removal_seal(&removal, fact, &site->root, &site->ledger.collective,
-			site->options.crypto));
-	done(command, out);
+	hash = admin->key;
+	why = publish_removal(site, out, &hash);
+	if (why)
+		fail(command, out, why);
+	else
+		done(command, out);
 }
 
 static void take_down(

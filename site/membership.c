@@ -12,8 +12,6 @@
 
 #define JOIN_REQUESTS_PER_SECOND 5
 #define JOIN_REQUESTS_BURST 20
-#define ROUTES_ASK_EVERY (10 * USEC_SECOND)
-#define ROUTES_ASK_MOST (5 * USEC_MINUTE)
 #define AGAIN (10 * USEC_SECOND)
 
 struct member *site_member(const struct site *site)
@@ -72,11 +70,9 @@ static void follow_hub(struct site *site, struct site_actions *out)
 		site->dirty = true;
 	}
 	ledger_certificate(&site->ledger, hub, &certificate);
-	if (memcmp(certificate.backbone.bytes, site->collective.hub_key.bytes, KEY_SIZE) == 0 &&
-		address_equal(&certificate.address, &site->collective.hub_address))
+	if (address_equal(&certificate.address, &site->collective.hub_address))
 		return;
 	/* To begin with after the next start. */
-	site->collective.hub_key = certificate.backbone;
 	site->collective.hub_address = certificate.address;
 	if (site_room(out) > 4)
 		site_save_collective(site, out);
@@ -98,6 +94,18 @@ static void go_out(struct site *site, struct site_actions *out)
 	}
 }
 
+/* Certificates with an end are renewed, each in its time. */
+static void note_end(struct site *site, const struct member *self)
+{
+	struct certificate certificate;
+
+	site->renew_from = 0;
+	if (!self)
+		return;
+	ledger_certificate(&site->ledger, self, &certificate);
+	site->renew_from = petition_renewal(&certificate);
+}
+
 void site_review_self(struct site *site, struct site_actions *out)
 {
 	const struct member *self = site_member(site);
@@ -110,6 +118,7 @@ void site_review_self(struct site *site, struct site_actions *out)
 		go_out(site, out);
 		return;
 	}
+	note_end(site, self);
 	if (hub != site->hub_role)
 		author_changed(&site->author, site->now);
 	site->hub_role = hub;
@@ -223,6 +232,7 @@ static void become_member(struct site *site, struct site_actions *out)
 	struct certificate certificate;
 
 	joiner_settled(&site->joiner);
+	site->untidy = true;
 	site->state = SITE_MEMBER;
 	site->dirty = true;
 	memcpy(row.key, "join", 4);
@@ -401,7 +411,7 @@ static bool keep_petition(struct site *site, const struct petition *petition)
 	return true;
 }
 
-static enum petition_result answer_petition(
+enum petition_result site_answer_petition(
 	struct site *site, const struct petition *petition, bool approved, struct site_actions *out)
 {
 	const struct petition_terms terms = {.admin = &site->admin, .routes_approved = approved};
@@ -439,7 +449,7 @@ void site_petition_datagram(
 		site->counters[SITE_COUNT_PETITION_BAD]++;
 		return;
 	}
-	if (answer_petition(site, &petition, false, out) == PETITION_APPROVAL &&
+	if (site_answer_petition(site, &petition, false, out) == PETITION_APPROVAL &&
 		keep_petition(site, &petition))
 		log_member(site, out, SITE_LOG_PETITION, from);
 }
@@ -453,195 +463,9 @@ bool site_approve_petition(struct site *site, const struct member *member, struc
 		if (!kept->used || !hash_equal(&hash, &member->site))
 			continue;
 		kept->used = false;
-		return answer_petition(site, &kept->petition, true, out) == PETITION_GRANTED;
+		return site_answer_petition(site, &kept->petition, true, out) == PETITION_GRANTED;
 	}
 	return false;
-}
-
-/* Whom to ask: sites that say an admin's agent runs there, each in its turn, the hub first. */
-static const struct member *issuer_to_ask(const struct site *site, uint32_t turn)
-{
-	const struct member *hub = ledger_find(&site->ledger, &site->hub);
-	const struct member *found[8];
-	uint32_t count = 0;
-
-	if (hub && memcmp(&hub->id, &site->id, ROW_ID_SIZE) != 0)
-		found[count++] = hub;
-	for (uint32_t i = 0; i < site->ledger.members.count && count < 8; i++) {
-		const struct member *member = table_at(&site->ledger.members, i);
-		struct record record;
-
-		if (member != hub && member->in_force &&
-			memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0 &&
-			ledger_record(&site->ledger, member, &record) && record.roles & ROLE_ISSUER)
-			found[count++] = member;
-	}
-	return count > 0 ? found[turn % count] : NULL;
-}
-
-/* Nobody grants these, however often we ask. */
-static void refuse_routes(struct site *site, enum petition_result result, struct site_actions *out)
-{
-	if (!site->routes_wanted || (result != PETITION_REFUSED && result != PETITION_TAKEN))
-		return;
-	site_reply(out, site->routes_request, SITE_REPLY_FAILED, petition_text(result));
-	site->routes_wanted = false;
-}
-
-/* Asks for a certificate with the keys that we want and these routes. */
-static void ask(
-	struct site *site, uint32_t turn, const struct prefixes *routes, struct site_actions *out)
-{
-	const struct member *self = site_member(site);
-	const struct member *issuer = issuer_to_ask(site, turn);
-	struct certificate certificate;
-	struct certificate theirs;
-	struct petition petition;
-	uint8_t bytes[PETITION_SIZE_MAX];
-	size_t size;
-
-	if (!self)
-		return;
-	ledger_certificate(&site->ledger, self, &certificate);
-	petition = (struct petition){
-		.site = site->site_key,
-		.version = certificate.version,
-		.backbone = site->pending[SITE_BACKBONE].present
-				    ? site->pending[SITE_BACKBONE].public_key
-				    : certificate.backbone,
-		.links = certificate.links,
-		.routes = routes ? *routes : certificate.routes,
-		.clock = site_wall(site),
-	};
-	if (site_may_issue(site)) {
-		refuse_routes(site, answer_petition(site, &petition, true, out), out);
-		return;
-	}
-	if (!issuer)
-		return;
-	ledger_certificate(&site->ledger, issuer, &theirs);
-	size = petition_write(
-		&petition, &site->identity, &site->ledger.collective, site->options.crypto, bytes);
-	site_send(out, &site->collective.address, &theirs.address, SITE_PORT, bytes, size);
-}
-
-/* Rotation of the backbone key, seen from a spoke. */
-
-/* What stands between a peer and our current key, and will between it and the pending one. */
-static void prepare_pending(struct site *site, struct site_actions *out)
-{
-	const struct key *fresh = &site->pending[SITE_BACKBONE].public_key;
-	const struct key *own = &site->pairs[SITE_BACKBONE].public_key;
-
-	for (uint32_t i = 0; i < site->peers.count; i++) {
-		const struct site_peer *peer = table_at(&site->peers, i);
-		const struct key *before = site_secret_of(site, &peer->key, own);
-		struct key next;
-
-		if (!before || site_room(out) < 2)
-			continue;
-		preshared_next(before, fresh, &next);
-		site_set_secret(site, out, &peer->key, fresh, &next);
-		key_wipe(&next);
-	}
-}
-
-static void promote_key(struct site *site, struct site_actions *out)
-{
-	const struct key old = site->pairs[SITE_BACKBONE].public_key;
-
-	for (uint32_t i = 0; i < site->peers.count && site_room(out) > 4; i++) {
-		const struct site_peer *peer = table_at(&site->peers, i);
-
-		site_drop_secret(site, out, &peer->key, &old);
-	}
-	site_emit(out, SITE_PROMOTE_KEY)->key.slot = SITE_KEY_BACKBONE_PENDING;
-	site->pairs[SITE_BACKBONE] = site->pending[SITE_BACKBONE];
-	site->pending[SITE_BACKBONE].present = false;
-	key_wipe(&site->pending[SITE_BACKBONE].secret);
-	site_log(out, SITE_LOG_KEY_CHANGED, "", 0);
-	if (site->rotate_request != 0)
-		site_reply(out, site->rotate_request, SITE_REPLY_DONE, "");
-	site->rotate_request = 0;
-}
-
-/* Nothing is asked for a key that is not on disk. */
-static bool may_rotate(const struct site *site)
-{
-	return site->rotation.state != ROTATION_IDLE && site->state == SITE_MEMBER &&
-	       !site->save_failed && site_member(site);
-}
-
-/*
- * Whether the other side knows the key in use. Bytes are no proof, since old sessions go on: only
- * a handshake is that was completed after the change.
- */
-static bool is_proven(const struct site *site, const struct site_peer *peer)
-{
-	return peer->handshake != site->handshake_before &&
-	       peer->handshake + 1 >= site->switched_at;
-}
-
-static void step_rotation(struct site *site, struct site_actions *out)
-{
-	const struct member *self = site_member(site);
-	const struct site_peer *hub = site_peer_of(site, &site->hub);
-	struct rotation_action action;
-	struct certificate certificate;
-	bool certified;
-	bool silent;
-
-	if (!may_rotate(site) || site_room(out) < 16)
-		return;
-	ledger_certificate(&site->ledger, self, &certificate);
-	certified = key_equal(&certificate.backbone, &site->pending[SITE_BACKBONE].public_key);
-	silent = hub && (hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN);
-	action = rotation_step(
-		&site->rotation, site->now, certified, silent, hub && is_proven(site, hub));
-	if (action.ask)
-		ask(site, site->rotation.asked, NULL, out);
-	if (action.use_new)
-		prepare_pending(site, out);
-	if (action.use_new || action.use_old) {
-		site->dirty = true;
-		site->switched_at = site->machine_wall;
-		site->handshake_before = hub ? hub->handshake : 0;
-		site->poll_at = site->now;
-	}
-	if (action.promote) {
-		promote_key(site, out);
-		site->dirty = true;
-	}
-}
-
-static bool has_routes(const struct site *site, const struct prefixes *routes)
-{
-	const struct member *self = site_member(site);
-	struct certificate certificate;
-
-	if (!self)
-		return false;
-	ledger_certificate(&site->ledger, self, &certificate);
-	return prefixes_equal(&certificate.routes, routes);
-}
-
-static void step_routes(struct site *site, struct site_actions *out)
-{
-	if (!site->routes_wanted || site->state != SITE_MEMBER || site_room(out) < 8)
-		return;
-	if (has_routes(site, &site->routes)) {
-		site->routes_wanted = false;
-		site_reply(out, site->routes_request, SITE_REPLY_DONE, "");
-		return;
-	}
-	if (site->now < site->routes_ask_at)
-		return;
-	/* An admin who has to approve is a person. */
-	site->routes_ask_at = site->now +
-			      usec_min(ROUTES_ASK_EVERY
-					       << (site->routes_turn < 5 ? site->routes_turn : 5),
-				      ROUTES_ASK_MOST);
-	ask(site, site->routes_turn++, &site->routes, out);
 }
 
 /* What the site says of itself. */
@@ -754,20 +578,9 @@ void site_membership_step(struct site *site, struct site_actions *out)
 		return;
 	step_joiner(site, out);
 	step_invitations(site, out);
-	step_rotation(site, out);
-	step_routes(site, out);
+	site_petitions_step(site, out);
 	step_author(site, out);
 	step_leave(site, out);
-}
-
-/* In monotonic time, when a wall time comes. */
-static usec_t at_wall(const struct site *site, uint64_t wall)
-{
-	uint64_t now = site_wall(site);
-
-	if (wall == UINT64_MAX)
-		return USEC_NEVER;
-	return wall <= now ? site->now : site->now + (usec_t)(wall - now) * USEC_MSEC;
 }
 
 usec_t site_membership_wakeup(const struct site *site)
@@ -779,12 +592,9 @@ usec_t site_membership_wakeup(const struct site *site)
 		return USEC_NEVER;
 	if (site->state == SITE_JOINING)
 		at = usec_min(at, joiner_wakeup(&site->joiner));
+	at = usec_min(at, site_petitions_wakeup(site));
 	if (site->hub_role)
-		at = usec_min(at, at_wall(site, invitations_wakeup(&site->invitations)));
-	if (may_rotate(site))
-		at = usec_min(at, rotation_wakeup(&site->rotation));
-	if (site->routes_wanted)
-		at = usec_min(at, site->routes_ask_at);
+		at = usec_min(at, site_at_wall(site, invitations_wakeup(&site->invitations)));
 	if (site->state == SITE_MEMBER && !site->record_waits && !site->save_failed &&
 		site_clock_trusted(site) && site_member(site))
 		at = usec_min(at, author_wakeup(&site->author));

@@ -12,6 +12,7 @@
 #define POLL_SLOW (10 * USEC_SECOND)
 #define POLL_WATCHFUL USEC_SECOND
 #define POLL_FAST (5 * USEC_MSEC)
+#define POLL_EXPECTANT (100 * USEC_MSEC) /* the hub is about to change its key */
 #define ENDPOINT_EVERY (15 * USEC_SECOND)
 
 static void log_presence(struct site *site, struct site_actions *out, const struct site_peer *peer,
@@ -145,6 +146,18 @@ static bool is_watchful(const struct site *site)
 	       (hub && hub->presence != SITE_HEARD);
 }
 
+/* Whether a spoke's hub has a key under which it was not heard yet. */
+static bool is_expectant(const struct site *site)
+{
+	for (uint32_t i = 0; i < site->peers.count && !site->hub_role; i++) {
+		const struct site_peer *peer = table_at(&site->peers, i);
+
+		if (peer->stage == SITE_PEER_NEXT)
+			return true;
+	}
+	return false;
+}
+
 static void poll(struct site *site, struct site_actions *out)
 {
 	struct site_action *action;
@@ -154,6 +167,7 @@ static void poll(struct site *site, struct site_actions *out)
 	action = site_emit(out, SITE_POLL);
 	action->interface = SITE_BACKBONE;
 	site->poll_at = site->now + (site->now < site->poll_fast_until ? POLL_FAST
+					    : is_expectant(site)       ? POLL_EXPECTANT
 					    : is_watchful(site)        ? POLL_WATCHFUL
 								       : POLL_SLOW);
 }

@@ -96,6 +96,7 @@ struct site *site_init(
 	rotation_init(&site->rotation);
 	site->presence_at = 0;
 	site->retire_at = USEC_NEVER;
+	site->certified_at = USEC_NEVER;
 	return site;
 }
 
@@ -127,6 +128,7 @@ static void start(struct site *site)
 	/* What else was restored says that the site is one. */
 	if (site->state == SITE_BLANK && site->has_collective)
 		site->state = SITE_MEMBER;
+	site->untidy = site->state == SITE_MEMBER;
 	if (site->pending[SITE_BACKBONE].present)
 		rotation_begin(&site->rotation, site->now);
 	site_backbone_clear(site);
@@ -154,6 +156,9 @@ static void perform_sync(
 		const struct member *to = ledger_find(&site->ledger, &send->to);
 		struct certificate certificate = {.address = site->collective.hub_address};
 
+		/* Who was expelled a moment ago is told nothing more. */
+		if (!to && (site->hub_role || memcmp(&send->to, &site->hub, ROW_ID_SIZE) != 0))
+			continue;
 		if (to)
 			ledger_certificate(&site->ledger, to, &certificate);
 		site_send(out, &site->collective.address, &certificate.address, SITE_PORT,

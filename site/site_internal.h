@@ -45,7 +45,8 @@ struct site_peer {
 	bool counted; /* what WireGuard counted before we came is no sign of life */
 	enum site_peer_stage stage;
 	uint64_t rx_bytes;
-	uint64_t handshake; /* the last one, as WireGuard says it */
+	uint64_t handshake;        /* the last one, as WireGuard says it */
+	uint64_t handshake_before; /* the same, when our key was changed */
 	usec_t heard_at;
 	usec_t retire_at; /* of an old one, or of one who leaves; 0: none */
 	struct endpoint endpoint;
@@ -140,12 +141,19 @@ struct site {
 	struct budget join_budget;
 	struct rotation rotation;
 	uint32_t rotate_request;
-	uint64_t switched_at;      /* ms by the machine's clock: the pending key came into use */
-	uint64_t handshake_before; /* the last one before that */
+	uint64_t switched_at; /* ms by the machine's clock: the pending key came into use */
+	usec_t certified_at;  /* our pending key was, as far as we know */
+	usec_t unaware_at;    /* a hub looks again who knows of it */
+	bool rotate_told;     /* its owner knows whom it waits for */
+	bool untidy;          /* secrets of old keys may be left */
 	bool routes_wanted;
 	struct prefixes routes;
 	usec_t routes_ask_at;
 	uint32_t routes_turn;
+	uint64_t renew_from; /* ms, wall; 0: never */
+	usec_t renew_ask_at;
+	uint32_t renew_turn;
+	bool end_told; /* that our certificate ends soon was written down */
 	uint32_t routes_request;
 	struct site_petition petitions[SITE_PETITIONS_MAX];
 	uint64_t equivocations; /* that were written down */
@@ -239,6 +247,9 @@ void site_clock_heard(struct site *site, struct site_actions *out, int64_t offse
 void site_clock_step(struct site *site, struct site_actions *out);
 bool site_clock_trusted(const struct site *site);
 
+/* In monotonic time, when a wall time comes. */
+usec_t site_at_wall(const struct site *site, uint64_t wall);
+
 /* backbone.c: what the carrier is told of peers, prefixes and routes. */
 void site_backbone_step(struct site *site, struct site_actions *out);
 void site_backbone_statistics(
@@ -288,6 +299,14 @@ void site_learned(
 /* A fact of our own making: saved, and spread. */
 void site_publish(struct site *site, struct site_actions *out, const void *fact, size_t size,
 	const struct ledger_outcome *outcome);
+
+/* What we do about a member's petition, as one who may issue. */
+enum petition_result site_answer_petition(struct site *site, const struct petition *petition,
+	bool approved, struct site_actions *out);
+
+/* petitions.c: what we ask others for. */
+void site_petitions_step(struct site *site, struct site_actions *out);
+usec_t site_petitions_wakeup(const struct site *site);
 
 /* Says yes to other routes of a member. Returns false where it asked for none, or in vain. */
 bool site_approve_petition(

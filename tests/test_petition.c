@@ -207,6 +207,22 @@ TEST(preshared_keys_follow_from_each_other)
 	assert_false(key_equal(&a, &first));
 }
 
+TEST(preshared_keys_are_the_same_in_whichever_order_both_ends_change)
+{
+	struct key first = {{1}};
+	struct key hub = {{2}};
+	struct key spoke = {{3}};
+	struct key a;
+	struct key b;
+
+	(void)state;
+	preshared_next(&first, &hub, &a);
+	preshared_next(&a, &spoke, &a);
+	preshared_next(&first, &spoke, &b);
+	preshared_next(&b, &hub, &b);
+	assert_true(key_equal(&a, &b));
+}
+
 /* A rotation with an admin that answers after a while, a hub that may be late, and crashes. */
 static usec_t rotate(uint8_t seed, unsigned loss, unsigned crashes)
 {
@@ -356,6 +372,7 @@ int main(void)
 		PETITION(petition_refusals),
 		PETITION(petition_renews_what_has_an_end),
 		CASE(preshared_keys_follow_from_each_other),
+		CASE(preshared_keys_are_the_same_in_whichever_order_both_ends_change),
 		CASE(rotation_completes_through_losses_and_crashes),
 		CASE(rotation_goes_back_when_nobody_answers),
 		CASE(author_numbers_rise_and_flapping_slows_down),

@@ -2231,15 +2231,65 @@ TEST(a_hub_that_falls_before_the_certificate_has_gone_out_keeps_the_spoke)
 	assert_int_equal(certificate_of(anna, "anna").version, 2);
 }
 
-TEST(a_hub_does_not_change_its_own_key)
+TEST(a_hub_changes_its_key_and_every_spoke_comes_along)
 {
 	struct world *world = *state;
-	struct machine *hub = found(world);
+	struct machine *hub;
+	struct key before;
 
+	gather(world, 2);
+	hub = &world->machines[0];
+	before = hub->device;
 	rotate(world, hub);
-	assert_int_equal(hub->reply.reply.status, SITE_REPLY_FAILED);
-	assert_true(strlen(hub->reply.reply.note) > 0);
+	run(world, USEC_MINUTE);
+	assert_int_equal(hub->reply.reply.status, SITE_REPLY_DONE);
+	assert_false(key_equal(&hub->device, &before));
+	for (uint32_t i = 1; i <= 2; i++) {
+		assert_true(connected(world, hub, &world->machines[i]));
+		assert_null(peer_with(&world->machines[i], &before));
+	}
 	assert_false(hub->has_key[SITE_KEY_BACKBONE_PENDING]);
+	assert_false(hub->has_key[SITE_KEY_LINKS_PENDING]);
+}
+
+TEST(a_hub_keeps_its_key_until_everybody_has_heard_of_the_next)
+{
+	struct world *world = *state;
+	struct machine *hub;
+	struct key before;
+
+	gather(world, 2);
+	hub = &world->machines[0];
+	before = hub->device;
+	stop(&world->machines[2]);
+	rotate(world, hub);
+	run(world, 10 * USEC_MINUTE);
+	assert_true(key_equal(&hub->device, &before));
+	assert_int_equal(hub->reply.reply.status, SITE_REPLY_PROGRESS);
+	assert_true(strlen(hub->reply.reply.name) > 0);
+	assert_true(connected(world, hub, &world->machines[1]));
+	start(world, &world->machines[2]);
+	run(world, 2 * USEC_MINUTE);
+	assert_false(key_equal(&hub->device, &before));
+	assert_int_equal(hub->reply.reply.status, SITE_REPLY_DONE);
+	assert_true(connected(world, hub, &world->machines[1]));
+	assert_true(connected(world, hub, &world->machines[2]));
+}
+
+TEST(both_ends_may_change_their_keys_at_once)
+{
+	struct world *world = *state;
+	struct machine *hub;
+	struct machine *anna = &world->machines[1];
+
+	gather(world, 1);
+	hub = &world->machines[0];
+	rotate(world, anna);
+	rotate(world, hub);
+	run(world, 5 * USEC_MINUTE);
+	assert_true(connected(world, hub, anna));
+	assert_false(hub->has_key[SITE_KEY_BACKBONE_PENDING]);
+	assert_false(anna->has_key[SITE_KEY_BACKBONE_PENDING]);
 }
 
 /* Presence. */
@@ -3088,7 +3138,9 @@ int main(void)
 		CARRIED(a_spoke_that_falls_after_any_action_ends_with_keys_that_fit),
 		CARRIED(a_hub_that_falls_after_any_action_ends_with_keys_that_fit),
 		CARRIED(a_hub_that_falls_before_the_certificate_has_gone_out_keeps_the_spoke),
-		CARRIED(a_hub_does_not_change_its_own_key),
+		CARRIED(a_hub_changes_its_key_and_every_spoke_comes_along),
+		CARRIED(a_hub_keeps_its_key_until_everybody_has_heard_of_the_next),
+		CARRIED(both_ends_may_change_their_keys_at_once),
 		CARRIED(a_silent_hub_is_suspected_after_55_s_and_down_after_180_s),
 		CARRIED(a_hub_writes_down_a_silent_site_and_its_return_once),
 		CARRIED(a_silence_too_short_to_be_written_down_has_no_end_to_write_down),

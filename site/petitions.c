@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * petitions.c - what a site asks admins for: a certificate of other keys, of other routes, or with
+ * a later end. Asking goes on until the certificate is there.
+ */
+#include <string.h>
+
+#include "site/site_internal.h"
+
+#define ROUTES_ASK_EVERY (10 * USEC_SECOND)
+#define ROUTES_ASK_MOST (5 * USEC_MINUTE)
+#define RENEW_ASK_EVERY (10 * USEC_MINUTE)
+#define ENDS_SOON_MS (UINT64_C(7) * 24 * 3600 * 1000)
+#define HUB_LOOKS_EVERY (100 * USEC_MSEC)
+#define HUB_TELLS_AFTER (5 * USEC_SECOND)
+
+/* Whom to ask: sites that say an admin's agent runs there, each in its turn, the hub first. */
+static const struct member *issuer_to_ask(const struct site *site, uint32_t turn)
+{
+	const struct member *hub = ledger_find(&site->ledger, &site->hub);
+	const struct member *found[8];
+	uint32_t count = 0;
+
+	if (hub && memcmp(&hub->id, &site->id, ROW_ID_SIZE) != 0)
+		found[count++] = hub;
+	for (uint32_t i = 0; i < site->ledger.members.count && count < 8; i++) {
+		const struct member *member = table_at(&site->ledger.members, i);
+		struct record record;
+
+		if (member != hub && member->in_force &&
+			memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0 &&
+			ledger_record(&site->ledger, member, &record) && record.roles & ROLE_ISSUER)
+			found[count++] = member;
+	}
+	return count > 0 ? found[turn % count] : NULL;
+}
+
+/* Nobody grants these, however often we ask. */
+static void refuse_routes(struct site *site, enum petition_result result, struct site_actions *out)
+{
+	if (!site->routes_wanted || (result != PETITION_REFUSED && result != PETITION_TAKEN))
+		return;
+	site_reply(out, site->routes_request, SITE_REPLY_FAILED, petition_text(result));
+	site->routes_wanted = false;
+}
+
+/* Asks for a certificate with the keys that we want and these routes. */
+static void ask(
+	struct site *site, uint32_t turn, const struct prefixes *routes, struct site_actions *out)
+{
+	const struct member *self = site_member(site);
+	const struct member *issuer = issuer_to_ask(site, turn);
+	struct certificate certificate;
+	struct certificate theirs;
+	struct petition petition;
+	uint8_t bytes[PETITION_SIZE_MAX];
+	size_t size;
+
+	if (!self)
+		return;
+	ledger_certificate(&site->ledger, self, &certificate);
+	petition = (struct petition){
+		.site = site->site_key,
+		.version = certificate.version,
+		.backbone = site->pending[SITE_BACKBONE].present
+				    ? site->pending[SITE_BACKBONE].public_key
+				    : certificate.backbone,
+		.links = site->pending[SITE_LINKS].present ? site->pending[SITE_LINKS].public_key
+							   : certificate.links,
+		.routes = routes ? *routes : certificate.routes,
+		.clock = site_wall(site),
+	};
+	if (site_may_issue(site)) {
+		refuse_routes(site, site_answer_petition(site, &petition, true, out), out);
+		return;
+	}
+	if (!issuer)
+		return;
+	ledger_certificate(&site->ledger, issuer, &theirs);
+	size = petition_write(
+		&petition, &site->identity, &site->ledger.collective, site->options.crypto, bytes);
+	site_send(out, &site->collective.address, &theirs.address, SITE_PORT, bytes, size);
+}
+
+/* Rotation. */
+
+/*
+ * What stands between each peer and our current key, and will between it and the pending one.
+ * Returns whether all of it is saved.
+ */
+static bool prepare_pending(struct site *site, struct site_actions *out)
+{
+	const struct key *fresh = &site->pending[SITE_BACKBONE].public_key;
+	const struct key *own = &site->pairs[SITE_BACKBONE].public_key;
+
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		const struct site_peer *peer = table_at(&site->peers, i);
+		const struct key *before = site_secret_of(site, &peer->key, own);
+		struct key next;
+
+		if (!before || site_secret_of(site, &peer->key, fresh))
+			continue;
+		if (site_room(out) < 16)
+			return false;
+		preshared_next(before, fresh, &next);
+		site_set_secret(site, out, &peer->key, fresh, &next);
+		key_wipe(&next);
+	}
+	return true;
+}
+
+/* Secrets of keys that are ours no longer. Returns whether none is left. */
+static bool tidy_secrets(struct site *site, struct site_actions *out)
+{
+	for (uint32_t i = site->secrets.count; i > 0; i--) {
+		const struct site_secret *secret = table_at(&site->secrets, i - 1);
+		const struct key peer = secret->peer;
+		const struct key own = secret->own;
+
+		if (key_equal(&own, &site->pairs[SITE_BACKBONE].public_key))
+			continue;
+		if (site_room(out) < 16)
+			return false;
+		site_drop_secret(site, out, &peer, &own);
+	}
+	return true;
+}
+
+static void promote_one(struct site *site, struct site_actions *out, enum site_interface interface,
+	enum site_key_slot slot)
+{
+	if (!site->pending[interface].present)
+		return;
+	site_emit(out, SITE_PROMOTE_KEY)->key.slot = slot;
+	site->pairs[interface] = site->pending[interface];
+	site->pending[interface].present = false;
+	key_wipe(&site->pending[interface].secret);
+}
+
+static void promote_keys(struct site *site, struct site_actions *out)
+{
+	promote_one(site, out, SITE_BACKBONE, SITE_KEY_BACKBONE_PENDING);
+	promote_one(site, out, SITE_LINKS, SITE_KEY_LINKS_PENDING);
+	site->untidy = true;
+	site->dirty = true;
+	site_log(out, SITE_LOG_KEY_CHANGED, "", 0);
+	if (site->rotate_request != 0)
+		site_reply(out, site->rotate_request, SITE_REPLY_DONE, "");
+	site->rotate_request = 0;
+}
+
+/* Nothing is asked for a key that is not on disk. */
+static bool may_rotate(const struct site *site)
+{
+	return site->rotation.state != ROTATION_IDLE && site->state == SITE_MEMBER &&
+	       !site->save_failed && site_member(site);
+}
+
+/*
+ * Whether another side knows the key in use. Bytes are no proof, since old sessions go on: only a
+ * handshake is that was completed after the change.
+ */
+static bool is_proven(const struct site *site)
+{
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		const struct site_peer *peer = table_at(&site->peers, i);
+
+		if (peer->handshake != peer->handshake_before &&
+			peer->handshake + 1 >= site->switched_at)
+			return true;
+	}
+	return false;
+}
+
+static void change_device(struct site *site)
+{
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		struct site_peer *peer = table_at(&site->peers, i);
+
+		peer->handshake_before = peer->handshake;
+	}
+	site->dirty = true;
+	site->switched_at = site->machine_wall;
+	/* Whoever hears of it makes a handshake. */
+	site_presence_reset(site);
+}
+
+/* The first member that may not know yet which key we will have; NULL: all do. */
+static const struct member *find_unaware(const struct site *site)
+{
+	for (uint32_t i = 0; i < site->ledger.members.count; i++) {
+		const struct member *member = table_at(&site->ledger.members, i);
+		const struct neighbour *n;
+
+		if (!member->in_force || member->left ||
+			memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0)
+			continue;
+		n = sync_neighbour(&site->sync, &member->id);
+		if (!n || !n->agreed)
+			return member;
+	}
+	return NULL;
+}
+
+/* Whom a hub waits for, its owner has to know. */
+static void tell_unaware(struct site *site, struct site_actions *out, const struct member *unaware)
+{
+	struct certificate certificate;
+	struct site_action *action;
+
+	if (site->rotate_request == 0 || site->rotate_told ||
+		site->now - site->certified_at < HUB_TELLS_AFTER)
+		return;
+	ledger_certificate(&site->ledger, unaware, &certificate);
+	site_reply(out, site->rotate_request, SITE_REPLY_PROGRESS,
+		"waits until this member has heard of the new key; or expel it");
+	action = &out->items[out->count - 1];
+	memcpy(action->reply.name, certificate.name, sizeof action->reply.name);
+	site->rotate_told = true;
+}
+
+/*
+ * Whether the pending key is the one that others expect. A hub waits until every member has heard
+ * of it: whoever had not would have lost the hub.
+ */
+static bool is_certified(struct site *site, struct site_actions *out)
+{
+	const struct member *unaware;
+	struct certificate certificate;
+
+	ledger_certificate(&site->ledger, site_member(site), &certificate);
+	if (!key_equal(&certificate.backbone, &site->pending[SITE_BACKBONE].public_key)) {
+		site->certified_at = USEC_NEVER;
+		return false;
+	}
+	if (site->certified_at == USEC_NEVER) {
+		site->certified_at = site->now;
+		site->rotate_told = false;
+		sync_doubt_all(&site->sync);
+	}
+	if (!site->hub_role)
+		return true;
+	site->unaware_at = site->now + HUB_LOOKS_EVERY;
+	unaware = find_unaware(site);
+	if (unaware)
+		tell_unaware(site, out, unaware);
+	return !unaware;
+}
+
+static void step_rotation(struct site *site, struct site_actions *out)
+{
+	const struct site_peer *hub = site_peer_of(site, &site->hub);
+	bool silent = hub && (hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN);
+	struct rotation_action action;
+
+	if (site->untidy && site->rotation.state == ROTATION_IDLE)
+		site->untidy = !tidy_secrets(site, out);
+	if (!may_rotate(site) || site_room(out) < 16 || !prepare_pending(site, out))
+		return;
+	action = rotation_step(
+		&site->rotation, site->now, is_certified(site, out), silent, is_proven(site));
+	if (action.ask)
+		ask(site, site->rotation.asked, NULL, out);
+	if (action.use_new || action.use_old)
+		change_device(site);
+	/* Where all know of a hub's new key there is no way back, and none is needed. */
+	if (action.use_new && site->hub_role)
+		rotation_init(&site->rotation);
+	if (action.promote || (action.use_new && site->hub_role))
+		promote_keys(site, out);
+}
+
+static usec_t rotation_due(const struct site *site)
+{
+	usec_t at = USEC_NEVER;
+
+	if (site->untidy && site->rotation.state == ROTATION_IDLE && !site->save_failed)
+		return site->now;
+	if (!may_rotate(site))
+		return at;
+	at = rotation_wakeup(&site->rotation);
+	if (site->hub_role && site->rotation.state == ROTATION_ASKING)
+		at = usec_min(at, site->unaware_at);
+	return at > site->now ? at : site->now;
+}
+
+/* Routes. */
+
+static bool has_routes(const struct site *site, const struct prefixes *routes)
+{
+	const struct member *self = site_member(site);
+	struct certificate certificate;
+
+	if (!self)
+		return false;
+	ledger_certificate(&site->ledger, self, &certificate);
+	return prefixes_equal(&certificate.routes, routes);
+}
+
+static void step_routes(struct site *site, struct site_actions *out)
+{
+	if (!site->routes_wanted || site->state != SITE_MEMBER || site_room(out) < 8)
+		return;
+	if (has_routes(site, &site->routes)) {
+		site->routes_wanted = false;
+		site_reply(out, site->routes_request, SITE_REPLY_DONE, "");
+		return;
+	}
+	if (site->now < site->routes_ask_at)
+		return;
+	/* An admin who has to approve is a person. */
+	site->routes_ask_at = site->now +
+			      usec_min(ROUTES_ASK_EVERY
+					       << (site->routes_turn < 5 ? site->routes_turn : 5),
+				      ROUTES_ASK_MOST);
+	ask(site, site->routes_turn++, &site->routes, out);
+}
+
+/* When our certificate is to be renewed, in monotonic time. */
+static usec_t renewal_due(const struct site *site)
+{
+	usec_t at;
+
+	if (site->renew_from == 0 || site->state != SITE_MEMBER || site->save_failed ||
+		!site_clock_trusted(site))
+		return USEC_NEVER;
+	at = site_at_wall(site, site->renew_from);
+	return at > site->renew_ask_at ? at : site->renew_ask_at;
+}
+
+/* A certificate with an end is renewed while a third of its life is left. */
+static void step_renewal(struct site *site, struct site_actions *out)
+{
+	struct certificate certificate;
+	uint64_t wall = site_wall(site);
+
+	if (renewal_due(site) > site->now || site_room(out) < 16)
+		return;
+	ledger_certificate(&site->ledger, site_member(site), &certificate);
+	ask(site, site->renew_turn++, NULL, out);
+	site->renew_ask_at = site->now + RENEW_ASK_EVERY;
+	if (!site->end_told && certificate.not_after < wall + ENDS_SOON_MS) {
+		site_log(out, SITE_LOG_CERTIFICATE_ENDS, certificate.name,
+			(int64_t)(certificate.not_after / 1000));
+		site->end_told = true;
+	}
+}
+
+void site_petitions_step(struct site *site, struct site_actions *out)
+{
+	step_rotation(site, out);
+	step_routes(site, out);
+	step_renewal(site, out);
+}
+
+usec_t site_petitions_wakeup(const struct site *site)
+{
+	usec_t at = usec_min(rotation_due(site), renewal_due(site));
+
+	return site->routes_wanted ? usec_min(at, site->routes_ask_at) : at;
+}
