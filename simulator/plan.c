@@ -40,6 +40,26 @@ enum plan_kind plan_kind_of(const char *name)
 	return (enum plan_kind)kind;
 }
 
+bool plan_kind_lasts(enum plan_kind kind)
+{
+	static const bool lasts[PLAN_KINDS] = {
+		[PLAN_CRASH] = true,
+		[PLAN_KILL] = true,
+		[PLAN_PAUSE] = true,
+		[PLAN_WALL] = true,
+		[PLAN_ONE_WAY] = true,
+		[PLAN_FULL] = true,
+		[PLAN_LOSS] = true,
+	};
+
+	return lasts[kind];
+}
+
+bool plan_kind_has_value(enum plan_kind kind)
+{
+	return kind == PLAN_CLOCK || kind == PLAN_LOSS || kind == PLAN_TWIN;
+}
+
 void plan_add(struct plan *plan, const struct plan_item *item)
 {
 	if ((plan->count & (plan->count - 1)) == 0)
@@ -111,6 +131,8 @@ static struct plan_item draw_item(
 		item.site = 1 + (uint32_t)prng_below(prng, sites - 1);
 	if (item.at + item.lasts > until)
 		item.at = until > item.lasts ? until - item.lasts : 0;
+	if (!plan_kind_lasts(kind))
+		item.lasts = 0;
 	item.value = draw_value(prng, kind);
 	return item;
 }

@@ -57,6 +57,9 @@ void plan_free(struct plan *plan);
 const char *plan_kind_name(enum plan_kind kind);
 enum plan_kind plan_kind_of(const char *name); /* PLAN_KINDS: there is none */
 
+bool plan_kind_lasts(enum plan_kind kind);     /* it has an end of its own */
+bool plan_kind_has_value(enum plan_kind kind); /* and cannot be told without it */
+
 /*
  * Draws faults into a plan: of each kind about as many as counts says, or none at all: which kinds
  * there are in a run is drawn, too. Until is when the last one has ended.

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "simulator/scenario.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "config/tree.h"
 
 static const char *const property_names[PROPERTIES] = {
@@ -33,6 +34,15 @@ const char *property_name(enum property property)
 	return property_names[property];
 }
 
+enum property property_of(const char *name)
+{
+	for (int property = PROPERTY_NONE + 1; property < PROPERTIES; property++) {
+		if (strcmp(property_names[property], name) == 0)
+			return (enum property)property;
+	}
+	return PROPERTY_NONE;
+}
+
 /* A kind of router by its name, as people know them. */
 struct router_kind {
 	const char *name;
@@ -42,6 +52,8 @@ struct router_kind {
 #define HOME                                                                   \
 	.timeout_new = 30 * USEC_SECOND, .timeout_assured = 120 * USEC_SECOND, \
 	.assured_after = 2 * USEC_SECOND
+
+#define ROUTER_KINDS (sizeof router_kinds / sizeof router_kinds[0])
 
 static const struct router_kind router_kinds[] = {
 	{"home", {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
@@ -94,72 +106,186 @@ static const char *const mischiefs[MISCHIEFS] = {
 	[MISCHIEF_CENSOR] = "censor",
 };
 
+const char *mischief_name(enum mischief kind)
+{
+	return mischiefs[kind];
+}
+
 /* Reading. */
 
 #define TIME_MAX (1000 * USEC_DAY)
+#define CLOCK_MAX_MS INT64_C(864000000000) /* ten thousand days: no clock goes below 0 by it */
+#define FAULTS_MAX 1000                    /* of a kind */
+#define JOIN_FIRST (2 * USEC_SECOND)       /* as run.c lets them in */
+#define JOIN_EVERY (2 * USEC_SECOND)
+#define SHOWN_SIZE 64
+#define WORDS_MAX 32
+#define LIST_SIZE 256
+
+#define EVENT_EXAMPLE "{at: 60s, do: crash, site: 2, for: 20s}"
+#define MISCHIEF_EXAMPLE "{site: 3, does: flood}"
 
 struct reading {
 	struct scenario *scenario;
 	struct problems *problems;
+	const struct tree_node *root;
+	/* What was read without a mistake, so that one mistake is not said twice. */
+	bool sites_known;
+	bool duration_known;
+	bool heal_known; /* that there is one, or none */
+	bool routers_known;
 };
 
-static void refuse(struct reading *reading, const struct tree_node *node, const char *what)
+static void refuse(struct reading *reading, const struct tree_node *node, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void refuse(struct reading *reading, const struct tree_node *node, const char *format, ...)
 {
-	problems_add(reading->problems, node->line, node->column, "%s", what);
+	char text[PROBLEM_TEXT_SIZE];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	problems_add(reading->problems, node->line, node->column, "%s", text);
+}
+
+struct shown {
+	char text[SHOWN_SIZE];
+};
+
+/* What somebody wrote, as it can be shown on a terminal. */
+static struct shown show(const struct tree_node *node)
+{
+	struct shown shown;
+
+	text_show(node->text, strlen(node->text), shown.text, sizeof shown.text);
+	return shown;
+}
+
+/* Words that may stand somewhere. */
+struct words {
+	uint32_t count;
+	const char *words[WORDS_MAX];
+};
+
+/* Names the word that was meant, or else all there are. */
+static void refuse_word(struct reading *reading, const struct tree_node *node, const char *what,
+	const struct words *words)
+{
+	struct text_nearest nearest;
+	char list[LIST_SIZE] = "";
+	size_t used = 0;
+
+	text_nearest_init(&nearest, node->text);
+	for (uint32_t i = 0; i < words->count; i++) {
+		text_nearest_offer(&nearest, words->words[i]);
+		if (used < sizeof list)
+			used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+				i > 0 ? ", " : "", words->words[i]);
+	}
+	if (nearest.best)
+		refuse(reading, node, "\"%s\" is no %s: did you mean \"%s\"?", show(node).text,
+			what, nearest.best);
+	else
+		refuse(reading, node, "\"%s\" is no %s; there are: %s", show(node).text, what,
+			list);
+}
+
+/* The map has no other keys than these. */
+static void check_keys(struct reading *reading, const struct tree_node *map, const char *what,
+	const struct words *words)
+{
+	for (const struct tree_node *key = map->children; key; key = key->next) {
+		uint32_t i = 0;
+
+		while (i < words->count && strcmp(words->words[i], key->text) != 0)
+			i++;
+		if (i == words->count)
+			refuse_word(reading, key, what, words);
+	}
 }
 
 static bool is_scalar(struct reading *reading, const struct tree_node *node)
 {
-	if (node->kind == TREE_SCALAR)
+	if (node->kind == TREE_SCALAR && !tree_is_empty(node))
 		return true;
 	refuse(reading, node, "a single value belongs here");
 	return false;
 }
 
-static uint64_t read_number(struct reading *reading, const struct tree_node *node, uint64_t most)
+/* Only digits: a number in decimal, or in hexadecimal behind 0x. */
+static bool parse_digits(const char *text, const char *digits, uint64_t base, uint64_t *ret)
 {
-	char *end;
-	unsigned long long value;
+	*ret = 0;
+	for (const char *at = text; *at; at++) {
+		const char *digit = strchr(digits, *at);
+		uint64_t value = digit ? (uint64_t)(digit - digits) % 16 : base;
 
-	if (!is_scalar(reading, node))
-		return 0;
-	errno = 0;
-	value = strtoull(node->text, &end, 0);
-	if (*end != '\0' || end == node->text || errno != 0 || value > most ||
-		node->text[0] == '-') {
-		problems_add(reading->problems, node->line, node->column,
-			"\"%s\" is not a number from 0 to %" PRIu64, node->text, most);
-		return 0;
+		if (value >= base || *ret > (UINT64_MAX - value) / base)
+			return false;
+		*ret = *ret * base + value;
 	}
-	return value;
+	return *text != '\0';
 }
 
-static usec_t read_time(struct reading *reading, const struct tree_node *node)
+static bool read_number(struct reading *reading, const struct tree_node *node, uint64_t least,
+	uint64_t most, uint64_t *ret)
+{
+	bool hexadecimal;
+	uint64_t value;
+
+	if (!is_scalar(reading, node))
+		return false;
+	hexadecimal = strncmp(node->text, "0x", 2) == 0;
+	if (!hexadecimal && node->text[0] == '0' && node->text[1] != '\0' &&
+		parse_digits(node->text, "0123456789", 10, &value)) {
+		refuse(reading, node, "\"%s\": write the number without the 0 in front",
+			show(node).text);
+		return false;
+	}
+	if (!(hexadecimal ? parse_digits(
+				    node->text + 2, "0123456789abcdef0123456789ABCDEF", 16, &value)
+			  : parse_digits(node->text, "0123456789", 10, &value)) ||
+		value < least || value > most) {
+		refuse(reading, node, "\"%s\" is not a number from %" PRIu64 " to %" PRIu64,
+			show(node).text, least, most);
+		return false;
+	}
+	*ret = value;
+	return true;
+}
+
+static bool read_time(struct reading *reading, const struct tree_node *node, usec_t *ret)
 {
 	static const struct {
 		const char *unit;
 		usec_t length;
 	} units[] = {{"us", 1}, {"ms", USEC_MSEC}, {"s", USEC_SECOND}, {"m", USEC_MINUTE},
 		{"h", USEC_HOUR}, {"d", USEC_DAY}};
-	char *end;
-	unsigned long long value;
+	uint64_t value = 0;
+	const char *end;
 
 	if (!is_scalar(reading, node))
-		return 0;
-	errno = 0;
-	value = strtoull(node->text, &end, 10);
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		if (end != node->text && strcmp(end, units[i].unit) == 0 && errno == 0 &&
-			value <= (unsigned long long)(TIME_MAX / units[i].length))
-			return (usec_t)value * units[i].length;
+		return false;
+	for (end = node->text; *end >= '0' && *end <= '9' && value <= (uint64_t)TIME_MAX; end++)
+		value = value * 10 + (uint64_t)(*end - '0');
+	for (size_t i = 0; end != node->text && i < sizeof units / sizeof units[0]; i++) {
+		if (strcmp(end, units[i].unit) == 0 &&
+			value <= (uint64_t)(TIME_MAX / units[i].length)) {
+			*ret = (usec_t)value * units[i].length;
+			return true;
+		}
 	}
-	problems_add(reading->problems, node->line, node->column,
-		"\"%s\" is not a time: write a number and one of us, ms, s, m, h, d", node->text);
-	return 0;
+	refuse(reading, node,
+		"\"%s\" is not a time: write a whole number and one of us, ms, s, m, h, d, "
+		"up to 1000d",
+		show(node).text);
+	return false;
 }
 
 /* "1%" and "0.1%", to a millionth. */
-static uint32_t read_share(struct reading *reading, const struct tree_node *node)
+static bool read_share(struct reading *reading, const struct tree_node *node, uint32_t *ret)
 {
 	uint64_t whole = 0;
 	uint64_t part = 0;
@@ -167,318 +293,669 @@ static uint32_t read_share(struct reading *reading, const struct tree_node *node
 	const char *at;
 
 	if (!is_scalar(reading, node))
-		return 0;
+		return false;
 	for (at = node->text; *at >= '0' && *at <= '9' && whole <= 100; at++)
 		whole = 10 * whole + (uint64_t)(*at - '0');
-	if (*at == '.') {
-		for (at++; *at >= '0' && *at <= '9'; at++) {
+	if (at != node->text && *at == '.') {
+		for (at++; *at >= '0' && *at <= '9' && place > 1; at++) {
 			place /= 10;
 			part += place * (uint64_t)(*at - '0');
 		}
 	}
 	if (at == node->text || strcmp(at, "%") != 0 || whole * 10000 + part > 1000000) {
-		problems_add(reading->problems, node->line, node->column,
-			"\"%s\" is not a share: write it as in 1.5%%", node->text);
-		return 0;
+		refuse(reading, node,
+			"\"%s\" is not a share: write it as in 1.5%%, with at most four places, up "
+			"to 100%%",
+			show(node).text);
+		return false;
 	}
-	return (uint32_t)(whole * 10000 + part);
+	*ret = (uint32_t)(whole * 10000 + part);
+	return true;
 }
 
-static bool read_flag(struct reading *reading, const struct tree_node *node)
+static bool read_flag(struct reading *reading, const struct tree_node *node, bool *ret)
 {
 	if (!is_scalar(reading, node))
 		return false;
-	if (strcmp(node->text, "true") != 0 && strcmp(node->text, "false") != 0)
-		problems_add(reading->problems, node->line, node->column,
-			"\"%s\" is neither true nor false", node->text);
-	return strcmp(node->text, "true") == 0;
+	*ret = strcmp(node->text, "true") == 0;
+	if (*ret || strcmp(node->text, "false") == 0)
+		return true;
+	refuse(reading, node, "\"%s\" is neither true nor false", show(node).text);
+	return false;
 }
 
-static uint32_t read_site(struct reading *reading, const struct tree_node *node)
+/* A site that there is. Where nobody knows how many there are, any will do. */
+static bool read_site(struct reading *reading, const struct tree_node *node, uint32_t *ret)
 {
-	uint64_t site = read_number(reading, node, WORLD_HOSTS_MAX);
+	const uint32_t sites = reading->scenario->sites;
+	uint64_t site;
 
-	if (site >= reading->scenario->sites) {
-		problems_add(reading->problems, node->line, node->column,
-			"there are only %u sites, 0 (the hub) to %u; does \"sites\" stand above?",
-			reading->scenario->sites, reading->scenario->sites - 1);
-		return 0;
+	if (!read_number(reading, node, 0, UINT32_MAX, &site))
+		return false;
+	*ret = (uint32_t)site;
+	if (!reading->sites_known || site < sites)
+		return true;
+	if (sites == 1)
+		refuse(reading, node, "there is no site %" PRIu64 ", only site 0, the hub", site);
+	else
+		refuse(reading, node,
+			"there is no site %" PRIu64 ", only %u sites: 0 (the hub) to %u", site,
+			sites, sites - 1);
+	return false;
+}
+
+/* The value of a key; NULL where it does not stand, or was found to be a mistake. */
+static const struct tree_node *get(const struct tree_node *map, const char *name)
+{
+	const struct tree_node *node = tree_get(map, name);
+
+	return node && !node->faulty ? node : NULL;
+}
+
+/* Each of these reads the value of a key if it stands there, and returns whether it was good. */
+
+static bool take_number(struct reading *reading, const struct tree_node *map, const char *name,
+	uint64_t least, uint64_t most, uint64_t *ret)
+{
+	const struct tree_node *node = get(map, name);
+
+	return node && read_number(reading, node, least, most, ret);
+}
+
+static bool take_time(
+	struct reading *reading, const struct tree_node *map, const char *name, usec_t *ret)
+{
+	const struct tree_node *node = get(map, name);
+
+	return node && read_time(reading, node, ret);
+}
+
+static bool take_share(
+	struct reading *reading, const struct tree_node *map, const char *name, uint32_t *ret)
+{
+	const struct tree_node *node = get(map, name);
+
+	return node && read_share(reading, node, ret);
+}
+
+static bool take_flag(
+	struct reading *reading, const struct tree_node *map, const char *name, bool *ret)
+{
+	const struct tree_node *node = get(map, name);
+
+	return node && read_flag(reading, node, ret);
+}
+
+static bool take_text(struct reading *reading, const struct tree_node *map, const char *name,
+	char *out, size_t size)
+{
+	const struct tree_node *node = get(map, name);
+
+	if (!node || !is_scalar(reading, node))
+		return false;
+	if (strlen(node->text) >= size) {
+		refuse(reading, node, "this text is longer than %zu bytes", size - 1);
+		return false;
 	}
-	return (uint32_t)site;
+	(void)snprintf(out, size, "%s", node->text);
+	return true;
 }
 
-static void read_line(struct reading *reading, const struct tree_node *map)
+/* The items of a list; an example says what they look like. */
+static const struct tree_node *take_list(
+	struct reading *reading, const struct tree_node *map, const char *name, const char *example)
 {
+	const struct tree_node *node = get(map, name);
+
+	if (!node || node->kind == TREE_LIST)
+		return node ? node->children : NULL;
+	refuse(reading, node, "a list belongs here, as in: [%s]", example);
+	return NULL;
+}
+
+static const struct tree_node *take_map(
+	struct reading *reading, const struct tree_node *map, const char *name, const char *example)
+{
+	const struct tree_node *node = get(map, name);
+
+	if (!node || node->kind == TREE_MAP)
+		return node;
+	refuse(reading, node, "keys and values belong here, as in: %s", example);
+	return NULL;
+}
+
+/* The parts of a scenario. */
+
+static void read_line(struct reading *reading)
+{
+	static const struct words keys = {
+		10, {"delay", "jitter", "loss", "well", "ill", "duplicate", "reorder", "rate",
+			    "queue", "mtu"}};
+	const struct tree_node *map = take_map(
+		reading, reading->root, "line", "{delay: 20ms, loss: 1%}");
 	struct link_options *line = &reading->scenario->line;
+	uint32_t before = reading->problems->count;
+	uint64_t mtu = 0;
 
-	if (map->kind != TREE_MAP) {
-		refuse(reading, map, "keys belong here: delay, jitter, loss, …");
+	if (!map)
 		return;
-	}
-	for (const struct tree_node *key = map->children; key; key = key->next) {
-		if (strcmp(key->text, "delay") == 0)
-			line->delay = read_time(reading, key->value);
-		else if (strcmp(key->text, "jitter") == 0)
-			line->jitter = read_time(reading, key->value);
-		else if (strcmp(key->text, "loss") == 0)
-			line->loss = read_share(reading, key->value);
-		else if (strcmp(key->text, "ill") == 0)
-			line->ill = read_time(reading, key->value);
-		else if (strcmp(key->text, "well") == 0)
-			line->well = read_time(reading, key->value);
-		else if (strcmp(key->text, "duplicate") == 0)
-			line->duplicate = read_share(reading, key->value);
-		else if (strcmp(key->text, "reorder") == 0)
-			line->reorder = read_share(reading, key->value);
-		else if (strcmp(key->text, "rate") == 0)
-			line->rate = read_number(reading, key->value, UINT64_C(10000000000));
-		else if (strcmp(key->text, "queue") == 0)
-			line->queue = read_time(reading, key->value);
-		else if (strcmp(key->text, "mtu") == 0)
-			line->mtu = (uint16_t)read_number(reading, key->value, 65535);
-		else
-			refuse(reading, key, "unknown key of a line");
-	}
+	check_keys(reading, map, "key of a line", &keys);
+	(void)take_time(reading, map, "delay", &line->delay);
+	(void)take_time(reading, map, "jitter", &line->jitter);
+	(void)take_share(reading, map, "loss", &line->loss);
+	(void)take_time(reading, map, "well", &line->well);
+	(void)take_time(reading, map, "ill", &line->ill);
+	(void)take_share(reading, map, "duplicate", &line->duplicate);
+	(void)take_share(reading, map, "reorder", &line->reorder);
+	(void)take_number(reading, map, "rate", 0, UINT64_C(10000000000), &line->rate);
+	(void)take_time(reading, map, "queue", &line->queue);
+	(void)take_number(reading, map, "mtu", 0, UINT16_MAX, &mtu);
+	line->mtu = (uint16_t)mtu;
+	if (reading->problems->count == before && (line->well > 0) != (line->ill > 0))
+		refuse(reading, map, "\"well\" and \"ill\" have an effect only together");
 }
 
-static void read_routers(struct reading *reading, const struct tree_node *list)
+static size_t router_kind_of(const char *name)
+{
+	size_t kind = 0;
+
+	while (kind < ROUTER_KINDS && strcmp(router_kinds[kind].name, name) != 0)
+		kind++;
+	return kind;
+}
+
+static void read_router(struct reading *reading, const struct tree_node *item)
 {
 	struct scenario *scenario = reading->scenario;
+	struct words words = {ROUTER_KINDS, {NULL}};
+	size_t kind;
 
-	for (const struct tree_node *item = list->kind == TREE_LIST ? list->children : list; item;
-		item = item->next) {
-		size_t kind = 0;
-		const size_t kinds = sizeof router_kinds / sizeof router_kinds[0];
-
-		if (!is_scalar(reading, item))
-			return;
-		while (kind < kinds && strcmp(router_kinds[kind].name, item->text) != 0)
-			kind++;
-		if (kind == kinds || scenario->router_count == SCENARIO_ROUTERS_MAX) {
-			problems_add(reading->problems, item->line, item->column,
-				"\"%s\" is no router: home, home-accepting, full-cone, "
-				"address-restricted, symmetric, sequential, blocked (16 at most)",
-				item->text);
-			continue;
-		}
+	if (item->faulty || !is_scalar(reading, item))
+		return;
+	kind = router_kind_of(item->text);
+	for (size_t i = 0; i < ROUTER_KINDS; i++)
+		words.words[i] = router_kinds[i].name;
+	if (kind == ROUTER_KINDS) {
+		refuse_word(reading, item, "router", &words);
+	} else if (scenario->router_count == SCENARIO_ROUTERS_MAX) {
+		refuse(reading, item, "more than %d routers; homes take them in turn",
+			SCENARIO_ROUTERS_MAX);
+	} else {
 		scenario->router_names[scenario->router_count] = router_kinds[kind].name;
 		scenario->routers[scenario->router_count++] = router_kinds[kind].options;
-		if (list->kind != TREE_LIST)
-			return;
 	}
 }
 
-static void read_mischief(struct reading *reading, const struct tree_node *list)
+static void read_routers(struct reading *reading)
 {
-	struct scenario *scenario = reading->scenario;
+	uint32_t before = reading->problems->count;
 
-	for (const struct tree_node *item = list->kind == TREE_LIST ? list->children : NULL; item;
-		item = item->next) {
-		const struct tree_node *site = tree_get(item, "site");
-		const struct tree_node *kind = tree_get(item, "does");
-		const struct tree_node *victim = tree_get(item, "to");
-		struct scenario_mischief entry = {.site = 0};
+	for (const struct tree_node *item =
+			take_list(reading, reading->root, "routers", "home, symmetric");
+		item; item = item->next)
+		read_router(reading, item);
+	reading->routers_known = reading->problems->count == before;
+}
 
-		if (item->kind != TREE_MAP || !site || !kind || !is_scalar(reading, kind) ||
-			scenario->mischief_count == SCENARIO_MISCHIEF_MAX) {
-			refuse(reading, item, "as in: {site: 3, does: flood}; 16 at most");
-			continue;
-		}
-		entry.site = read_site(reading, site);
-		entry.victim = victim ? read_site(reading, victim) : 0;
-		while (entry.kind < MISCHIEFS && strcmp(mischiefs[entry.kind], kind->text) != 0)
-			entry.kind++;
-		if (entry.kind == MISCHIEFS)
-			problems_add(reading->problems, kind->line, kind->column,
-				"\"%s\" is no mischief: garbage, flood, replay, equivocate, lie, "
-				"usurp, censor",
-				kind->text);
-		else
-			scenario->mischief[scenario->mischief_count++] = entry;
+static bool read_mischief_kind(
+	struct reading *reading, const struct tree_node *node, enum mischief *ret)
+{
+	struct words words = {0, {NULL}};
+
+	if (!is_scalar(reading, node))
+		return false;
+	for (int kind = MISCHIEF_NONE + 1; kind < MISCHIEFS; kind++) {
+		words.words[words.count++] = mischiefs[kind];
+		*ret = (enum mischief)kind;
+		if (strcmp(mischiefs[kind], node->text) == 0)
+			return true;
 	}
+	refuse_word(reading, node, "mischief", &words);
+	return false;
+}
+
+static bool misbehaves(const struct scenario *scenario, uint32_t site)
+{
+	for (uint32_t i = 0; i < scenario->mischief_count; i++) {
+		if (scenario->mischief[i].site == site)
+			return true;
+	}
+	return false;
+}
+
+static void read_mischief(struct reading *reading, const struct tree_node *item)
+{
+	static const struct words keys = {3, {"site", "does", "to"}};
+	struct scenario *scenario = reading->scenario;
+	struct scenario_mischief entry = {.site = 0};
+	const struct tree_node *site = get(item, "site");
+	const struct tree_node *kind = get(item, "does");
+	const struct tree_node *victim = get(item, "to");
+
+	if (item->kind != TREE_MAP) {
+		refuse(reading, item, "who does what belongs here, as in: " MISCHIEF_EXAMPLE);
+		return;
+	}
+	check_keys(reading, item, "key of a mischief", &keys);
+	if (!site || !kind) {
+		refuse(reading, item, "\"%s\" is missing, as in: " MISCHIEF_EXAMPLE,
+			site ? "does" : "site");
+		return;
+	}
+	if (!read_site(reading, site, &entry.site) ||
+		!read_mischief_kind(reading, kind, &entry.kind) ||
+		(victim && !read_site(reading, victim, &entry.victim)))
+		return;
+	if (!victim && entry.kind == MISCHIEF_CENSOR)
+		refuse(reading, kind,
+			"\"to\" is missing: the site that a censor keeps quiet about");
+	else if (victim && entry.kind != MISCHIEF_CENSOR)
+		refuse(reading, victim, "only a censor needs \"to\"");
+	else if (misbehaves(scenario, entry.site))
+		refuse(reading, site, "site %u misbehaves already: one mischief a site",
+			entry.site);
+	else if (scenario->mischief_count == SCENARIO_MISCHIEF_MAX)
+		refuse(reading, item, "more than %d mischiefs", SCENARIO_MISCHIEF_MAX);
+	else
+		scenario->mischief[scenario->mischief_count++] = entry;
+}
+
+static bool read_kind(struct reading *reading, const struct tree_node *node, const char *what,
+	enum plan_kind *ret)
+{
+	struct words words = {PLAN_KINDS, {NULL}};
+
+	for (int kind = 0; kind < PLAN_KINDS; kind++)
+		words.words[kind] = plan_kind_name((enum plan_kind)kind);
+	*ret = plan_kind_of(node->text);
+	if (*ret == PLAN_KINDS)
+		refuse_word(reading, node, what, &words);
+	return *ret != PLAN_KINDS;
+}
+
+/* What a plan says the hub cannot do: there is a wall to it, it expels, it has no router. */
+static bool spares_the_hub(enum plan_kind kind)
+{
+	static const bool spares[PLAN_KINDS] = {
+		[PLAN_WALL] = true,
+		[PLAN_ONE_WAY] = true,
+		[PLAN_REBOOT] = true,
+		[PLAN_RENUMBER] = true,
+		[PLAN_EXPEL] = true,
+		[PLAN_LEAVE] = true,
+		[PLAN_JOIN] = true,
+		[PLAN_TWIN] = true,
+	};
+
+	return spares[kind];
+}
+
+static bool needs_router(enum plan_kind kind)
+{
+	return kind == PLAN_REBOOT || kind == PLAN_RENUMBER;
+}
+
+/* From then on nothing happens any more. */
+static usec_t last_moment(const struct scenario *scenario)
+{
+	return scenario->heal_at != USEC_NEVER ? scenario->heal_at : scenario->duration;
+}
+
+static void check_time(
+	struct reading *reading, const struct tree_node *item, const struct plan_item *event)
+{
+	const struct scenario *scenario = reading->scenario;
+	bool heals = scenario->heal_at != USEC_NEVER;
+	const struct tree_node *lasts = get(item, "for");
+
+	if (!reading->heal_known || (!heals && !reading->duration_known))
+		return;
+	if (event->at > last_moment(scenario))
+		refuse(reading, get(item, "at"), "this is behind \"%s\": it would never happen",
+			heals ? "heal" : "duration");
+	else if (!heals && lasts && usec_add(event->at, event->lasts) > scenario->duration)
+		refuse(reading, lasts, "this ends behind \"duration\"");
+}
+
+static bool check_place(
+	struct reading *reading, const struct tree_node *item, const struct plan_item *event)
+{
+	const char *kind = plan_kind_name(event->kind);
+	const struct tree_node *site = get(item, "site");
+
+	if (spares_the_hub(event->kind) && event->site == 0) {
+		if (site)
+			refuse(reading, site, "\"%s\" is nothing that can happen to the hub", kind);
+		else
+			refuse(reading, item,
+				"\"site\" is missing: \"%s\" cannot happen to the hub", kind);
+		return false;
+	}
+	if (needs_router(event->kind) && reading->routers_known &&
+		reading->scenario->router_count == 0) {
+		refuse(reading, get(item, "do"), "no site has a router: \"routers\" is missing");
+		return false;
+	}
+	return true;
+}
+
+static void check_end(
+	struct reading *reading, const struct tree_node *item, const struct plan_item *event)
+{
+	const struct tree_node *lasts = get(item, "for");
+
+	if (lasts && !plan_kind_lasts(event->kind))
+		refuse(reading, lasts, "\"%s\" has no end: \"for\" has no meaning here",
+			plan_kind_name(event->kind));
+	else if (event->kind == PLAN_PAUSE && event->lasts == 0)
+		refuse(reading, lasts ? lasts : item, "for how long? A pause needs \"for\"");
+}
+
+static const char *value_meaning(enum plan_kind kind)
+{
+	if (kind == PLAN_CLOCK)
+		return "by how many milliseconds the clock is off";
+	if (kind == PLAN_LOSS)
+		return "how many packets of a million are lost";
+	return "the site that becomes the copy";
+}
+
+/* A whole number, which may be negative. */
+static bool read_value(
+	struct reading *reading, const struct tree_node *node, struct plan_item *event)
+{
+	bool negative;
+	uint64_t value;
+	uint32_t site;
+
+	if (event->kind == PLAN_TWIN) {
+		if (!read_site(reading, node, &site))
+			return false;
+		event->value = site;
+		if (site != 0 && site != event->site)
+			return true;
+		refuse(reading, node, "a copy comes to life at another site, and not at the hub");
+		return false;
+	}
+	if (event->kind == PLAN_LOSS) {
+		if (!read_number(reading, node, 0, 1000000, &value))
+			return false;
+		event->value = (int64_t)value;
+		return true;
+	}
+	negative = is_scalar(reading, node) && node->text[0] == '-';
+	if (node->kind != TREE_SCALAR || tree_is_empty(node) ||
+		!parse_digits(node->text + negative, "0123456789", 10, &value) ||
+		value > (uint64_t)CLOCK_MAX_MS) {
+		refuse(reading, node,
+			"\"%s\" is not a number of milliseconds: a whole one, within 10000 days",
+			node->kind == TREE_SCALAR ? show(node).text : "");
+		return false;
+	}
+	event->value = negative ? -(int64_t)value : (int64_t)value;
+	return true;
+}
+
+static bool take_value(
+	struct reading *reading, const struct tree_node *item, struct plan_item *event)
+{
+	const struct tree_node *value = get(item, "value");
+	const char *kind = plan_kind_name(event->kind);
+
+	if (value && !plan_kind_has_value(event->kind)) {
+		refuse(reading, value, "\"%s\" has no value", kind);
+		return false;
+	}
+	if (!value && plan_kind_has_value(event->kind)) {
+		refuse(reading, item, "\"%s\" needs \"value\": %s", kind,
+			value_meaning(event->kind));
+		return false;
+	}
+	return !value || read_value(reading, value, event);
 }
 
 static void read_event(struct reading *reading, const struct tree_node *item)
 {
-	const struct tree_node *what = tree_get(item, "do");
-	const struct tree_node *at = tree_get(item, "at");
-	const struct tree_node *site = tree_get(item, "site");
-	const struct tree_node *lasts = tree_get(item, "for");
-	const struct tree_node *value = tree_get(item, "value");
+	static const struct words keys = {5, {"at", "do", "site", "for", "value"}};
+	const struct tree_node *what = get(item, "do");
+	const struct tree_node *at = get(item, "at");
+	const struct tree_node *site = get(item, "site");
+	const struct tree_node *lasts = get(item, "for");
 	struct plan_item event = {.kind = PLAN_KINDS};
+	bool good;
 
-	if (!what || !at || !is_scalar(reading, what)) {
-		refuse(reading, item, "as in: {at: 60s, do: crash, site: 2, for: 20s}");
+	if (item->kind != TREE_MAP) {
+		refuse(reading, item, "what happens belongs here, as in: " EVENT_EXAMPLE);
 		return;
 	}
-	event.kind = plan_kind_of(what->text);
-	if (event.kind == PLAN_KINDS) {
-		problems_add(reading->problems, what->line, what->column,
-			"\"%s\" is nothing that can happen", what->text);
+	check_keys(reading, item, "key of an event", &keys);
+	if (!what || !at) {
+		refuse(reading, item, "\"%s\" is missing, as in: " EVENT_EXAMPLE, at ? "do" : "at");
 		return;
 	}
-	event.at = read_time(reading, at);
-	event.site = site ? read_site(reading, site) : 0;
-	event.lasts = lasts ? read_time(reading, lasts) : 0;
-	if (value && is_scalar(reading, value)) {
-		char *end;
-
-		event.value = strtoll(value->text, &end, 10);
-		if (*end != '\0')
-			refuse(reading, value, "a whole number belongs here");
-	}
+	good = is_scalar(reading, what) && read_kind(reading, what, "event", &event.kind);
+	good = (!site || read_site(reading, site, &event.site)) && good;
+	good = read_time(reading, at, &event.at) && good;
+	good = (!lasts || read_time(reading, lasts, &event.lasts)) && good;
+	if (!good || !check_place(reading, item, &event) || !take_value(reading, item, &event))
+		return;
+	check_time(reading, item, &event);
+	check_end(reading, item, &event);
 	plan_add(&reading->scenario->plan, &event);
 }
 
-static void read_events(struct reading *reading, const struct tree_node *list)
-{
-	if (list->kind != TREE_LIST) {
-		refuse(reading, list, "a list of what happens belongs here");
-		return;
-	}
-	for (const struct tree_node *item = list->children; item; item = item->next) {
-		if (item->kind == TREE_MAP)
-			read_event(reading, item);
-		else
-			refuse(reading, item, "as in: {at: 60s, do: crash, site: 2, for: 20s}");
-	}
-}
-
-static void read_faults(struct reading *reading, const struct tree_node *map)
-{
-	if (map->kind != TREE_MAP) {
-		refuse(reading, map, "as in: {crash: 4, wall: 2}: how many, on average");
-		return;
-	}
-	for (const struct tree_node *key = map->children; key; key = key->next) {
-		enum plan_kind kind = plan_kind_of(key->text);
-
-		if (kind == PLAN_KINDS)
-			refuse(reading, key, "no fault has this name");
-		else
-			reading->scenario->faults[kind] = (uint32_t)read_number(
-				reading, key->value, 1000);
-	}
-}
-
-static enum property property_of(const char *name)
-{
-	int property = PROPERTY_NONE + 1;
-
-	while (property < PROPERTIES && strcmp(property_names[property], name) != 0)
-		property++;
-	return (enum property)property;
-}
-
-static void read_properties(struct reading *reading, const struct tree_node *list)
-{
-	reading->scenario->properties = 0;
-	for (const struct tree_node *item = list->kind == TREE_LIST ? list->children : NULL; item;
-		item = item->next) {
-		enum property property = is_scalar(reading, item) ? property_of(item->text)
-								  : PROPERTY_NONE;
-
-		if (property == PROPERTIES)
-			refuse(reading, item, "no property has this name: P1 to P15");
-		else
-			reading->scenario->properties |= 1u << property;
-	}
-}
-
-static void read_text(struct reading *reading, const struct tree_node *node, char *out, size_t size)
-{
-	if (!is_scalar(reading, node))
-		return;
-	if (strlen(node->text) >= size)
-		refuse(reading, node, "this text is too long");
-	(void)snprintf(out, size, "%s", node->text);
-}
-
-static void read_crypto(struct reading *reading, const struct tree_node *node)
+static void read_fault(struct reading *reading, const struct tree_node *key)
 {
 	struct scenario *scenario = reading->scenario;
+	enum plan_kind kind;
+	uint64_t count;
 
-	if (!is_scalar(reading, node))
+	if (!read_kind(reading, key, "fault", &kind) || key->value->faulty ||
+		!read_number(reading, key->value, 0, FAULTS_MAX, &count))
+		return;
+	if (kind == PLAN_TWIN)
+		refuse(reading, key,
+			"a twin is not drawn, as it needs \"value\": write it under \"events\"");
+	else if (needs_router(kind) && reading->routers_known && scenario->router_count == 0)
+		refuse(reading, key, "no site has a router: \"routers\" is missing");
+	scenario->faults[kind] = (uint32_t)count;
+}
+
+/* What is looked at in the end holds only where everything was mended before. */
+static bool looks_at_the_end(const struct scenario *scenario)
+{
+	return (scenario->properties >> PROPERTY_CONVERGENCE & 1) ||
+	       (scenario->properties >> PROPERTY_REACH & 1) ||
+	       (scenario->properties >> PROPERTY_LIVENESS & 1);
+}
+
+static void read_faults(struct reading *reading)
+{
+	const struct scenario *scenario = reading->scenario;
+	const struct tree_node *map = take_map(
+		reading, reading->root, "faults", "{crash: 4, wall: 2}");
+
+	if (!map)
+		return;
+	for (const struct tree_node *key = map->children; key; key = key->next)
+		read_fault(reading, key);
+	if (!map->children)
+		return;
+	if (scenario->has_seed)
+		refuse(reading, map,
+			"nothing is drawn where \"seed\" stands: write what happens under "
+			"\"events\"");
+	else if (reading->sites_known && scenario->sites == 1)
+		refuse(reading, map, "faults need two sites at least");
+	else if (reading->heal_known && scenario->heal_at == USEC_NEVER &&
+		 looks_at_the_end(scenario))
+		refuse(reading, map,
+			"faults may last to the end: say with \"heal\" when all is mended, or name "
+			"\"properties\" without P1, P9 and P10");
+	else if (reading->heal_known && reading->duration_known &&
+		 last_moment(scenario) < USEC_SECOND)
+		refuse(reading, map, "there is no time for faults: they need a second at least");
+}
+
+static bool read_property(struct reading *reading, const struct tree_node *node, enum property *ret)
+{
+	*ret = PROPERTY_NONE;
+	if (node->faulty || !is_scalar(reading, node))
+		return false;
+	*ret = property_of(node->text);
+	if (*ret == PROPERTY_NONE)
+		refuse(reading, node, "\"%s\" is no property: they are P1 to P15", show(node).text);
+	return *ret != PROPERTY_NONE;
+}
+
+static void read_properties(struct reading *reading)
+{
+	const struct tree_node *node = get(reading->root, "properties");
+	uint32_t properties = 0;
+	enum property property;
+
+	for (const struct tree_node *item =
+			take_list(reading, reading->root, "properties", "P2, P4");
+		item; item = item->next) {
+		if (read_property(reading, item, &property))
+			properties |= 1u << property;
+	}
+	if (!node || node->kind != TREE_LIST)
+		return;
+	if (!node->children)
+		refuse(reading, node,
+			"with no property nothing is checked: name one, or none of "
+			"this");
+	reading->scenario->properties = properties;
+}
+
+static void read_crypto(struct reading *reading)
+{
+	static const struct words kinds = {3, {"real", "stub", "by-seed"}};
+	const struct tree_node *node = get(reading->root, "crypto");
+	struct scenario *scenario = reading->scenario;
+
+	if (!node || !is_scalar(reading, node))
 		return;
 	scenario->crypto_by_seed = strcmp(node->text, "by-seed") == 0;
 	scenario->real_crypto = strcmp(node->text, "real") == 0;
 	if (!scenario->crypto_by_seed && !scenario->real_crypto && strcmp(node->text, "stub") != 0)
-		refuse(reading, node, "real, stub or by-seed belongs here");
+		refuse_word(reading, node, "kind of cryptography", &kinds);
 }
 
-static bool read_simple(struct reading *reading, const char *key, const struct tree_node *value)
+/* What stands in failures only. */
+static void read_failure(struct reading *reading)
 {
 	struct scenario *scenario = reading->scenario;
+	const struct tree_node *fails = get(reading->root, "fails");
 
-	if (strcmp(key, "claim") == 0)
-		read_text(reading, value, scenario->claim, sizeof scenario->claim);
-	else if (strcmp(key, "sites") == 0)
-		scenario->sites = (uint32_t)read_number(reading, value, WORLD_HOSTS_MAX);
-	else if (strcmp(key, "acquainted") == 0)
-		scenario->acquainted = read_flag(reading, value);
-	else if (strcmp(key, "joining") == 0)
-		scenario->joining = read_flag(reading, value);
-	else if (strcmp(key, "seeds") == 0)
-		scenario->seeds = (uint32_t)read_number(reading, value, 1000000);
-	else if (strcmp(key, "duration") == 0)
-		scenario->duration = read_time(reading, value);
-	else if (strcmp(key, "heal") == 0)
-		scenario->heal_at = read_time(reading, value);
-	else if (strcmp(key, "settle") == 0)
-		scenario->settle = read_time(reading, value);
-	else if (strcmp(key, "seed") == 0)
-		scenario->seed = read_number(reading, value, UINT64_MAX);
-	else if (strcmp(key, "hash") == 0)
-		scenario->hash = read_number(reading, value, UINT64_MAX);
-	else
-		return false;
-	scenario->has_seed |= strcmp(key, "seed") == 0;
-	return true;
-}
-
-static void read_key(struct reading *reading, const struct tree_node *key)
-{
-	const struct tree_node *value = key->value;
-
-	if (value->faulty || read_simple(reading, key->text, value))
+	scenario->has_seed = get(reading->root, "seed") != NULL;
+	(void)take_number(reading, reading->root, "seed", 0, UINT64_MAX, &scenario->seed);
+	(void)take_number(reading, reading->root, "hash", 0, UINT64_MAX, &scenario->hash);
+	(void)take_text(
+		reading, reading->root, "program", scenario->program, sizeof scenario->program);
+	if (!fails || !read_property(reading, fails, &scenario->expected))
 		return;
-	if (strcmp(key->text, "crypto") == 0)
-		read_crypto(reading, value);
-	else if (strcmp(key->text, "line") == 0)
-		read_line(reading, value);
-	else if (strcmp(key->text, "routers") == 0)
-		read_routers(reading, value);
-	else if (strcmp(key->text, "mischief") == 0)
-		read_mischief(reading, value);
-	else if (strcmp(key->text, "events") == 0)
-		read_events(reading, value);
-	else if (strcmp(key->text, "faults") == 0)
-		read_faults(reading, value);
-	else if (strcmp(key->text, "properties") == 0)
-		read_properties(reading, value);
-	else if (strcmp(key->text, "fails") == 0 && is_scalar(reading, value))
-		reading->scenario->expected = property_of(value->text);
-	else
-		refuse(reading, key, "unknown key");
+	if (!tree_get(reading->root, "seed"))
+		refuse(reading, fails, "which run failed? \"seed\" is missing");
 }
 
-static void check_whole(struct reading *reading, const struct tree_node *root)
+static void read_claim(struct reading *reading)
 {
 	struct scenario *scenario = reading->scenario;
 
-	if (scenario->claim[0] == '\0')
-		problems_add(reading->problems, root->line, root->column,
-			"what is claimed? \"claim\" is missing");
-	if (scenario->sites < 1)
-		problems_add(reading->problems, root->line, root->column,
-			"how many sites? \"sites\" is missing or 0");
-	if (scenario->duration == 0)
-		problems_add(reading->problems, root->line, root->column,
-			"for how long? \"duration\" is missing");
-	if (scenario->heal_at != USEC_NEVER &&
+	if (!tree_get(reading->root, "claim"))
+		refuse(reading, reading->root, "what is claimed? \"claim\" is missing");
+	else if (take_text(reading, reading->root, "claim", scenario->claim,
+			 sizeof scenario->claim) &&
+		 scenario->claim[0] == '\0')
+		refuse(reading, get(reading->root, "claim"), "what is claimed?");
+}
+
+static void read_sizes(struct reading *reading)
+{
+	struct scenario *scenario = reading->scenario;
+	uint64_t number = 0;
+
+	if (!tree_get(reading->root, "sites"))
+		refuse(reading, reading->root, "how many sites? \"sites\" is missing");
+	if (take_number(reading, reading->root, "sites", 1, WORLD_HOSTS_MAX, &number)) {
+		scenario->sites = (uint32_t)number;
+		reading->sites_known = true;
+	}
+	if (take_number(reading, reading->root, "seeds", 1, SCENARIO_SEEDS_MAX, &number))
+		scenario->seeds = (uint32_t)number;
+}
+
+static void read_times(struct reading *reading)
+{
+	struct scenario *scenario = reading->scenario;
+	const struct tree_node *heal = tree_get(reading->root, "heal");
+	bool settle_known;
+
+	if (!tree_get(reading->root, "duration"))
+		refuse(reading, reading->root, "for how long? \"duration\" is missing");
+	reading->duration_known = take_time(
+		reading, reading->root, "duration", &scenario->duration);
+	if (reading->duration_known && scenario->duration == 0)
+		refuse(reading, get(reading->root, "duration"),
+			"for how long? In no time nothing happens");
+	reading->heal_known = !heal ||
+			      take_time(reading, reading->root, "heal", &scenario->heal_at);
+	settle_known = take_time(reading, reading->root, "settle", &scenario->settle) ||
+		       !tree_get(reading->root, "settle");
+	if (heal && reading->heal_known && reading->duration_known && settle_known &&
 		scenario->heal_at + scenario->settle > scenario->duration)
-		problems_add(reading->problems, root->line, root->column,
-			"\"heal\" and \"settle\" together are longer than \"duration\"");
+		refuse(reading, heal,
+			"\"heal\" and \"settle\"%s together are longer than \"duration\"",
+			tree_get(reading->root, "settle") ? "" : " (1m)");
+}
+
+static void read_beginning(struct reading *reading)
+{
+	struct scenario *scenario = reading->scenario;
+	usec_t last;
+
+	(void)take_flag(reading, reading->root, "acquainted", &scenario->acquainted);
+	if (!take_flag(reading, reading->root, "joining", &scenario->joining) ||
+		!scenario->joining || scenario->has_seed || !reading->sites_known ||
+		!reading->duration_known || !reading->heal_known)
+		return;
+	last = JOIN_FIRST + (scenario->sites - 1) * JOIN_EVERY;
+	if (scenario->sites > 1 && last > last_moment(scenario))
+		refuse(reading, get(reading->root, "joining"),
+			"the last of %u sites would join after %" PRId64 "s, behind \"%s\"",
+			scenario->sites, last / USEC_SECOND,
+			scenario->heal_at != USEC_NEVER ? "heal" : "duration");
+}
+
+/* What something else is measured by is read before it, wherever it stands. */
+static void read_scenario(struct reading *reading)
+{
+	static const struct words keys = {
+		19, {"claim", "sites", "seeds", "duration", "heal", "settle", "acquainted",
+			    "joining", "crypto", "line", "routers", "mischief", "events", "faults",
+			    "properties", "seed", "fails", "hash", "program"}};
+
+	check_keys(reading, reading->root, "key of a scenario", &keys);
+	read_claim(reading);
+	read_sizes(reading);
+	read_times(reading);
+	read_failure(reading);
+	read_beginning(reading);
+	read_crypto(reading);
+	read_line(reading);
+	read_routers(reading);
+	read_properties(reading);
+	for (const struct tree_node *item =
+			take_list(reading, reading->root, "mischief", MISCHIEF_EXAMPLE);
+		item; item = item->next)
+		read_mischief(reading, item);
+	for (const struct tree_node *item =
+			take_list(reading, reading->root, "events", EVENT_EXAMPLE);
+		item; item = item->next)
+		read_event(reading, item);
+	read_faults(reading);
 }
 
 static void take_name(struct scenario *scenario, const char *path)
@@ -493,6 +970,15 @@ static void take_name(struct scenario *scenario, const char *path)
 	memcpy(scenario->name, base, length);
 }
 
+static bool rotates(const struct scenario *scenario)
+{
+	for (uint32_t i = 0; i < scenario->plan.count; i++) {
+		if (scenario->plan.items[i].kind == PLAN_ROTATE)
+			return true;
+	}
+	return scenario->faults[PLAN_ROTATE] > 0;
+}
+
 int scenario_load(struct scenario *ret, const char *path, struct problems *problems)
 {
 	struct scenario scenario = {
@@ -502,10 +988,10 @@ int scenario_load(struct scenario *ret, const char *path, struct problems *probl
 		.settle = USEC_MINUTE,
 		.crypto_by_seed = true,
 		.line = {.delay = 10 * USEC_MSEC},
-		.properties = UINT32_MAX,
+		.properties = SCENARIO_PROPERTIES_ALL,
 		.expected = PROPERTY_NONE,
 	};
-	struct reading reading = {&scenario, problems};
+	struct reading reading = {.scenario = &scenario, .problems = problems};
 	uint32_t before = problems->count;
 	struct tree tree = {.root = NULL};
 	char *bytes;
@@ -516,19 +1002,15 @@ int scenario_load(struct scenario *ret, const char *path, struct problems *probl
 		return r;
 	take_name(&scenario, path);
 	r = tree_parse(&tree, bytes, size, problems);
-	if (r == 0 && tree.root && tree.root->kind == TREE_MAP) {
-		for (const struct tree_node *key = tree.root->children; key; key = key->next)
-			read_key(&reading, key);
-		check_whole(&reading, tree.root);
-	} else if (r == 0 && problems->count == before) {
+	reading.root = tree.root;
+	if (r == 0 && tree.root && tree.root->kind == TREE_MAP)
+		read_scenario(&reading);
+	else if (r == 0 && problems->count == before)
 		problems_add(problems, 1, 1, "this is no scenario: keys and values belong here");
-	}
 	tree_free(&tree);
 	free(bytes);
 	plan_sort(&scenario.plan);
-	scenario.rotates = scenario.faults[PLAN_ROTATE] > 0;
-	for (uint32_t i = 0; i < scenario.plan.count; i++)
-		scenario.rotates |= scenario.plan.items[i].kind == PLAN_ROTATE;
+	scenario.rotates = rotates(&scenario);
 	if (r == 0 && problems->count > before)
 		r = -EINVAL;
 	if (r < 0)
@@ -541,78 +1023,4 @@ int scenario_load(struct scenario *ret, const char *path, struct problems *probl
 void scenario_free(struct scenario *scenario)
 {
 	plan_free(&scenario->plan);
-}
-
-/* Writing. */
-
-static void write_share(FILE *out, const char *name, uint32_t share)
-{
-	if (share > 0)
-		(void)fprintf(out, ", %s: %u.%04u%%", name, share / 10000, share % 10000);
-}
-
-static void write_line(FILE *out, const struct link_options *line)
-{
-	(void)fprintf(out, "line: {delay: %" PRId64 "us, jitter: %" PRId64 "us", line->delay,
-		line->jitter);
-	write_share(out, "loss", line->loss);
-	if (line->well > 0)
-		(void)fprintf(
-			out, ", well: %" PRId64 "us, ill: %" PRId64 "us", line->well, line->ill);
-	write_share(out, "duplicate", line->duplicate);
-	write_share(out, "reorder", line->reorder);
-	if (line->rate > 0)
-		(void)fprintf(
-			out, ", rate: %" PRIu64 ", queue: %" PRId64 "us", line->rate, line->queue);
-	if (line->mtu > 0)
-		(void)fprintf(out, ", mtu: %u", line->mtu);
-	(void)fprintf(out, "}\n");
-}
-
-static void write_routers(FILE *out, const struct scenario *scenario)
-{
-	for (uint32_t i = 0; i < scenario->router_count; i++) {
-		(void)fprintf(out, "%s%s", i == 0 ? "routers: [" : ", ", scenario->router_names[i]);
-	}
-	if (scenario->router_count > 0)
-		(void)fprintf(out, "]\n");
-}
-
-void scenario_write(FILE *out, const struct scenario *scenario)
-{
-	bool first = true;
-
-	(void)fprintf(out, "# This is how a run failed: collective-sim replay FILE runs it again, "
-			   "shrink FILE makes it smaller.\n");
-	(void)fprintf(out, "claim: \"%s\"\nsites: %u\nacquainted: %s\njoining: %s\ncrypto: %s\n",
-		scenario->claim, scenario->sites, scenario->acquainted ? "true" : "false",
-		scenario->joining ? "true" : "false", scenario->real_crypto ? "real" : "stub");
-	(void)fprintf(out, "duration: %" PRId64 "us\n", scenario->duration);
-	if (scenario->heal_at != USEC_NEVER)
-		(void)fprintf(out, "heal: %" PRId64 "us\n", scenario->heal_at);
-	(void)fprintf(out, "settle: %" PRId64 "us\n", scenario->settle);
-	write_line(out, &scenario->line);
-	write_routers(out, scenario);
-	for (uint32_t i = 0; i < scenario->mischief_count; i++)
-		(void)fprintf(out, "%s  - {site: %u, does: %s, to: %u}\n",
-			i == 0 ? "mischief:\n" : "", scenario->mischief[i].site,
-			mischiefs[scenario->mischief[i].kind], scenario->mischief[i].victim);
-	for (uint32_t i = 0; i < scenario->plan.count; i++) {
-		const struct plan_item *item = &scenario->plan.items[i];
-
-		(void)fprintf(out,
-			"%s  - {at: %" PRId64 "us, do: %s, site: %u, for: %" PRId64
-			"us, value: %" PRId64 "}\n",
-			i == 0 ? "events:\n" : "", item->at, plan_kind_name(item->kind), item->site,
-			item->lasts, item->value);
-	}
-	(void)fprintf(out, "properties: [");
-	for (int property = 1; property < PROPERTIES; property++) {
-		if (!(scenario->properties >> property & 1))
-			continue;
-		(void)fprintf(out, "%s%s", first ? "" : ", ", property_names[property]);
-		first = false;
-	}
-	(void)fprintf(out, "]\nseed: %" PRIu64 "\nfails: %s\nhash: 0x%016" PRIx64 "\n",
-		scenario->seed, property_name(scenario->expected), scenario->hash);
 }

@@ -19,6 +19,8 @@
 #define SCENARIO_MISCHIEF_MAX 16
 #define SCENARIO_CLAIM_SIZE 256
 #define SCENARIO_NAME_SIZE 64
+#define SCENARIO_PROGRAM_SIZE 32
+#define SCENARIO_SEEDS_MAX 10000000 /* in one run */
 
 enum property {
 	PROPERTY_NONE,
@@ -39,6 +41,8 @@ enum property {
 	PROPERTY_PRIVACY,         /* P15 */
 	PROPERTIES,
 };
+
+#define SCENARIO_PROPERTIES_ALL ((1u << PROPERTIES) - 2u) /* a bit for each */
 
 struct scenario_mischief {
 	uint32_t site;
@@ -67,19 +71,26 @@ struct scenario {
 	const char *router_names[SCENARIO_ROUTERS_MAX];
 	uint32_t mischief_count;
 	struct scenario_mischief mischief[SCENARIO_MISCHIEF_MAX];
-	uint32_t properties;         /* bits */
-	struct plan plan;            /* what stands in the file */
-	uint32_t faults[PLAN_KINDS]; /* how many of each are drawn, on average */
-	enum property expected;      /* of a failure */
-	uint64_t hash;
+	uint32_t properties;                 /* bits */
+	struct plan plan;                    /* what stands in the file */
+	uint32_t faults[PLAN_KINDS];         /* how many of each are drawn, on average */
+	enum property expected;              /* of a failure; PROPERTY_NONE: it is none */
+	uint64_t hash;                       /* of its trace; 0: the run died, or nobody knows */
+	char program[SCENARIO_PROGRAM_SIZE]; /* the version that failed; "": nobody knows */
 };
 
 /* Reads a scenario. Returns 0; -EINVAL with problems said; what opening and reading returned. */
 int scenario_load(struct scenario *ret, const char *path, struct problems *problems);
 void scenario_free(struct scenario *scenario);
 
-/* Writes a failure as a scenario of its own: the plan as it was, the seed, the property. */
+/*
+ * Writes a failure as a scenario of its own: the plan as it was, the seed, the property. What was
+ * written can be loaded, and is the same scenario then.
+ */
 void scenario_write(FILE *out, const struct scenario *scenario);
 
-/* "P1", and "convergence". */
+/* "P1". */
 const char *property_name(enum property property);
+enum property property_of(const char *name); /* PROPERTY_NONE: there is none */
+
+const char *mischief_name(enum mischief kind);
