@@ -434,11 +434,12 @@ static void tell(struct host *host, const struct site_action *action)
 	if (action->reply.request == WORLD_REQUEST_LEAVE &&
 		action->reply.status == SITE_REPLY_DONE && !action->reply.note[0])
 		host->told_farewell = true;
-	world_say(host->world, host, "reply: %s %s%s",
+	world_say(host->world, host, "reply: %s%s%s%s",
 		action->reply.status == SITE_REPLY_DONE     ? "done"
 		: action->reply.status == SITE_REPLY_FAILED ? "failed"
 							    : "going on",
-		action->reply.name, action->reply.note);
+		action->reply.name[0] || action->reply.note[0] ? " " : "", action->reply.name,
+		action->reply.note);
 	if (action->reply.text[0])
 		memcpy(host->invite, action->reply.text, sizeof host->invite);
 }

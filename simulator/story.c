@@ -11,6 +11,7 @@
 #include "gossip/record.h"
 
 #define TEXT_SIZE 200
+#define PLURAL(count) ((count) == 1 ? "" : "s")
 
 /* A line that is being put together; what does not fit is left out. */
 struct text {
@@ -67,9 +68,38 @@ static void add_address(struct text *text, const struct world *world, const stru
 	add(text, "%s", printed);
 }
 
-/* A key is nobody's until its owner has told its peers of it, so it goes by its first bytes. */
-static void add_key(struct text *text, const struct key *key)
+/* Whose key it is in this world, or by what this host knows. */
+static const struct host *owner_of(const struct host *host, const struct key *key)
 {
+	const struct world *world = host->world;
+	const struct ledger *ledger = site_ledger(host->site);
+
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		const struct wireguard *backbone = world->hosts[i].backbone;
+
+		if (backbone && key_equal(wireguard_public_key(backbone), key))
+			return &world->hosts[i];
+	}
+	for (uint32_t i = 0; ledger && i < ledger->members.count; i++) {
+		const struct member *member = table_at(&ledger->members, i);
+		struct certificate certificate;
+
+		ledger_certificate(ledger, member, &certificate);
+		if (key_equal(&certificate.backbone, key))
+			return world_host(world, &member->id);
+	}
+	return NULL;
+}
+
+/* A key that is nobody's any more, or was invented, goes by its first bytes. */
+static void add_key(struct text *text, const struct host *host, const struct key *key)
+{
+	const struct host *owner = owner_of(host, key);
+
+	if (owner) {
+		add(text, "%s", owner->name);
+		return;
+	}
 	add(text, "%02x%02x%02x%02x", key->bytes[0], key->bytes[1], key->bytes[2], key->bytes[3]);
 }
 
@@ -158,19 +188,24 @@ static void add_gossip(struct text *text, const struct world *world, const struc
 {
 	switch (message->type) {
 	case MESSAGE_HELLO:
-		add(text, "hello, I hold %u facts", message->summary.facts);
+		add(text, "hello, I hold %u fact%s", message->summary.facts,
+			PLURAL(message->summary.facts));
 		break;
 	case MESSAGE_SUMMARY:
-		add(text, "I hold %u facts", message->summary.facts);
+		add(text, "I hold %u fact%s", message->summary.facts,
+			PLURAL(message->summary.facts));
 		break;
 	case MESSAGE_DIGEST:
-		add(text, "a range of %u rows", message->row_count);
+		add(text, "a range of %u row%s", message->row_count, PLURAL(message->row_count));
 		break;
 	case MESSAGE_WANT:
-		add(text, "send me what is newer than these %u rows", message->row_count);
+		add(text, "send me what is newer than %s %u row%s",
+			message->row_count == 1 ? "this" : "these", message->row_count,
+			PLURAL(message->row_count));
 		break;
 	case MESSAGE_IHAVE:
-		add(text, "I have these %u rows", message->row_count);
+		add(text, "I have %s %u row%s", message->row_count == 1 ? "this" : "these",
+			message->row_count, PLURAL(message->row_count));
 		break;
 	case MESSAGE_DELTA:
 		for (uint32_t i = 0; i < message->fact_count; i++) {
@@ -206,7 +241,7 @@ static void add_datagram(
 		add(text, "an invite of mine");
 		break;
 	default:
-		add(text, "%zu bytes of garbage", size);
+		add(text, "%zu byte%s of garbage", size, PLURAL(size));
 		break;
 	}
 }
@@ -224,10 +259,10 @@ void story_datagram(const struct host *host, const struct site_event *event)
 
 /* Actions. */
 
-static void add_peer(struct text *text, const struct site_action *action)
+static void add_peer(struct text *text, const struct host *host, const struct site_action *action)
 {
 	add(text, "peer ");
-	add_key(text, &action->peer.key);
+	add_key(text, host, &action->peer.key);
 	if (action->peer.set_endpoint)
 		add(text, " at %s:%u", action->peer.host, action->peer.port);
 	add(text, action->peer.keepalive > 0 ? ", kept alive" : ", not kept alive");
@@ -267,18 +302,19 @@ static void add_route(struct text *text, const struct site_action *action)
 	add(text, ": %s", kinds[action->route.kind]);
 }
 
-static void add_allow(struct text *text, const struct site_action *action)
+static void add_allow(struct text *text, const struct host *host, const struct site_action *action)
 {
 	add(text, action->kind == SITE_ALLOW ? "lets peer " : "takes from peer ");
-	add_key(text, &action->allow.key);
+	add_key(text, host, &action->allow.key);
 	add(text, action->kind == SITE_ALLOW ? " have " : " ");
 	add_prefix(text, &action->allow.prefix);
 }
 
 /* Returns false for what is no part of the story, or told elsewhere. */
-static bool add_action(
-	struct text *text, const struct world *world, const struct site_action *action)
+static bool add_action(struct text *text, const struct host *host, const struct site_action *action)
 {
+	const struct world *world = host->world;
+
 	switch (action->kind) {
 	case SITE_SAVE:
 		add_saved(text, world, &action->row);
@@ -305,16 +341,16 @@ static bool add_action(
 		add_address(text, world, &action->address.address);
 		return true;
 	case SITE_PEER:
-		add_peer(text, action);
+		add_peer(text, host, action);
 		return true;
 	case SITE_PEER_REMOVE:
 		add(text, "no peer ");
-		add_key(text, &action->allow.key);
+		add_key(text, host, &action->allow.key);
 		add(text, " any more");
 		return true;
 	case SITE_ALLOW:
 	case SITE_DISALLOW:
-		add_allow(text, action);
+		add_allow(text, host, action);
 		return true;
 	case SITE_ROUTE:
 	case SITE_ROUTE_REMOVE:
@@ -335,7 +371,7 @@ void story_action(const struct host *host, const struct site_action *action)
 {
 	struct text text = {.used = 0};
 
-	if (add_action(&text, host->world, action))
+	if (add_action(&text, host, action))
 		tell(host, &text);
 }
 

@@ -1180,6 +1180,11 @@ bool wireguard_peer(
 	return true;
 }
 
+const struct key *wireguard_public_key(const struct wireguard *wireguard)
+{
+	return &wireguard->public_key;
+}
+
 uint32_t wireguard_peer_count(const struct wireguard *wireguard)
 {
 	return wireguard->peer_count;

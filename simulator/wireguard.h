@@ -80,6 +80,9 @@ void wireguard_set_up(struct wireguard *wireguard, usec_t now, bool up);
 /* The machine was suspended and woke up: sessions are gone. */
 void wireguard_suspend(struct wireguard *wireguard, usec_t now);
 
+/* Its own; zero while it has none. */
+const struct key *wireguard_public_key(const struct wireguard *wireguard);
+
 /*
  * Sends an IP packet. Returns 0 when it was sent or staged, -ENOKEY when no peer has its
  * destination, -EDESTADDRREQ when that peer has no endpoint, -ENETDOWN.

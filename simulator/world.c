@@ -123,6 +123,8 @@ void world_free(struct world *world)
 {
 	if (!world)
 		return;
+	/* The end of a world is no part of what happens in it. */
+	world->options.trace = NULL;
 	for (uint32_t i = 0; i < world->host_count; i++) {
 		struct host *host = &world->hosts[i];
 
