@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "simulator/commands.h"
+#include "simulator/options.h"
 
 int main(int argc, char **argv)
 {

@@ -402,6 +402,7 @@ static void advance(struct run *run, usec_t until)
 		usec_t second = (world->now / USEC_SECOND + 1) * USEC_SECOND;
 		usec_t to = usec_min(second, until);
 
+		run->check.result->virtual_time = world->now;
 		if (run->next < run->moment_count && run->moments[run->next].at <= to) {
 			const struct moment *moment = &run->moments[run->next++];
 

@@ -17,7 +17,7 @@ struct run_result {
 	uint64_t events;
 	uint64_t steps;
 	uint64_t datagrams;
-	usec_t virtual_time;
+	usec_t virtual_time; /* how far it has come; who looks on may read it meanwhile */
 	usec_t converged; /* after healing, or after the last of the owner's doings; USEC_NEVER */
 	uint64_t bytes;   /* sent by all on their lines */
 	uint64_t idle;    /* bytes a second by a spoke at rest, in the mean; 0: not measured */
