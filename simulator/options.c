@@ -297,14 +297,14 @@ static const struct command commands[] = {
 
 /* Help. */
 
-static void print_option(const struct option_row *row)
+static void print_option(FILE *out, const struct option_row *row)
 {
 	char left[48];
 
 	(void)snprintf(left, sizeof left, "%s%c%s--%s%s%s", row->letter ? "-" : " ",
 		row->letter ? row->letter : ' ', row->letter ? ", " : "  ", row->name,
 		row->argument ? " " : "", row->argument ? row->argument : "");
-	(void)printf("  %-22s %s\n", left, row->help);
+	(void)fprintf(out, "  %-22s %s\n", left, row->help);
 }
 
 static void print_overview(FILE *out)
@@ -320,6 +320,11 @@ static void print_overview(FILE *out)
 
 		(void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
 		(void)fprintf(out, "  %-22s %s\n", left, commands[i].summary);
+	}
+	(void)fputs("\nOptions, before or after the command:\n", out);
+	for (int i = 0; i < OPTIONS; i++) {
+		if (option_rows[i].everywhere)
+			print_option(out, &option_rows[i]);
 	}
 	(void)fputs("\n"
 		    "COLLECTIVE_SCENARIOS names the directory of scenarios. Default:\n"
@@ -344,7 +349,7 @@ static void print_command(const struct command *command)
 	(void)printf("\nOptions:\n");
 	for (int i = 0; i < OPTIONS; i++) {
 		if (option_rows[i].everywhere || (command->options & BIT(i)))
-			print_option(&option_rows[i]);
+			print_option(stdout, &option_rows[i]);
 	}
 }
 

@@ -134,6 +134,7 @@ struct reading {
 	bool duration_known;
 	bool heal_known; /* that there is one, or none */
 	bool routers_known;
+	bool joining_known;
 };
 
 static void refuse(struct reading *reading, const struct tree_node *node, const char *format, ...)
@@ -595,6 +596,12 @@ static bool needs_router(enum plan_kind kind)
 	return kind == PLAN_REBOOT || kind == PLAN_RENUMBER;
 }
 
+/* Whoever is a member from the beginning has a name already, and is not invited under it. */
+static bool nobody_joins(const struct reading *reading, enum plan_kind kind)
+{
+	return kind == PLAN_JOIN && reading->joining_known && !reading->scenario->joining;
+}
+
 /* From then on nothing happens any more. */
 static usec_t last_moment(const struct scenario *scenario)
 {
@@ -634,6 +641,13 @@ static bool check_place(
 	if (needs_router(event->kind) && reading->routers_known &&
 		reading->scenario->router_count == 0) {
 		refuse(reading, get(item, "do"), "no site has a router: \"routers\" is missing");
+		return false;
+	}
+	if (nobody_joins(reading, event->kind)) {
+		refuse(reading, get(item, "do"),
+			"nobody joins where all are members from the beginning: \"joining: true\" "
+			"is "
+			"missing");
 		return false;
 	}
 	return true;
@@ -758,6 +772,11 @@ static void read_fault(struct reading *reading, const struct tree_node *key)
 			"a twin is not drawn, as it needs \"value\": write it under \"events\"");
 	else if (needs_router(kind) && reading->routers_known && scenario->router_count == 0)
 		refuse(reading, key, "no site has a router: \"routers\" is missing");
+	else if (nobody_joins(reading, kind))
+		refuse(reading, key,
+			"nobody joins where all are members from the beginning: \"joining: true\" "
+			"is "
+			"missing");
 	scenario->faults[kind] = (uint32_t)count;
 }
 
@@ -917,9 +936,10 @@ static void read_beginning(struct reading *reading)
 	usec_t last;
 
 	(void)take_flag(reading, reading->root, "acquainted", &scenario->acquainted);
-	if (!take_flag(reading, reading->root, "joining", &scenario->joining) ||
-		!scenario->joining || scenario->has_seed || !reading->sites_known ||
-		!reading->duration_known || !reading->heal_known)
+	reading->joining_known = take_flag(reading, reading->root, "joining", &scenario->joining) ||
+				 !tree_get(reading->root, "joining");
+	if (!reading->joining_known || !scenario->joining || scenario->has_seed ||
+		!reading->sites_known || !reading->duration_known || !reading->heal_known)
 		return;
 	last = JOIN_FIRST + (scenario->sites - 1) * JOIN_EVERY;
 	if (scenario->sites > 1 && last > last_moment(scenario))

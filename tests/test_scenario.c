@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simulator/run.h"
 #include "simulator/scenario.h"
 #include "tests/files.h"
 
@@ -257,6 +258,11 @@ TEST(scenario_events_that_cannot_happen_are_mistakes)
 		"\"leave\" is nothing that can happen to the hub");
 	expect_only(BASE "events: [{at: 1s, do: expel, site: 1, for: 1m}]\n", 4, 44,
 		"\"expel\" has no end: \"for\" has no meaning here");
+	expect_only(BASE "events: [{at: 1s, do: join, site: 1}]\n", 4, 23,
+		"nobody joins where all are members from the beginning: \"joining: true\" is "
+		"missing");
+	expect_only(BASE "joining: no\nevents: [{at: 1s, do: join, site: 1}]\n", 4, 10,
+		"\"no\" is neither true nor false");
 	expect_only(BASE "events: [{at: 1s, do: pause, site: 1}]\n", 4, 10,
 		"for how long? A pause needs \"for\"");
 	expect_only(BASE "events: [{do: crash}]\n", 4, 10,
@@ -505,11 +511,29 @@ TEST(scenario_of_a_run_that_died_has_no_hash)
 	free(text);
 }
 
+/* What is drawn for these seeds can be written down, and read again. */
+static void expect_draws_are_readable(const struct scenario *drawn)
+{
+	for (uint64_t seed = 1; seed <= 5; seed++) {
+		struct scenario failure = *drawn;
+		char *text;
+
+		run_plan(drawn, seed, false, &failure.plan);
+		failure.seed = seed;
+		failure.expected = PROPERTY_NO_RETURN;
+		text = write_scenario(&failure);
+		expect_fine(text);
+		free(text);
+		plan_free(&failure.plan);
+	}
+}
+
 TEST(scenario_every_one_that_comes_with_the_program_is_read)
 {
 	char path[1024];
 	const char *source = getenv("SOURCE");
 	struct dirent *entry;
+	struct scenario each;
 	uint32_t count = 0;
 	DIR *folder;
 
@@ -524,9 +548,10 @@ TEST(scenario_every_one_that_comes_with_the_program_is_read)
 		(void)snprintf(
 			path, sizeof path, "%s/simulator/scenarios/%s", source, entry->d_name);
 		problems = (struct problems){0};
-		if (scenario_load(&scenario, path, &problems) != 0)
+		if (scenario_load(&each, path, &problems) != 0)
 			fail_msg("%s:%u: %s", path, problems.items[0].line, problems.items[0].text);
-		scenario_free(&scenario);
+		expect_draws_are_readable(&each);
+		scenario_free(&each);
 		count++;
 	}
 	assert_int_equal(closedir(folder), 0);

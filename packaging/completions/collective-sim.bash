@@ -3,8 +3,8 @@
 
 _collective_sim() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='list run replay shrink sweep'
-	local options='--seed --seeds --jobs --trace --out --without --sites --json --help'
+	local commands='list run replay shrink sweep version help'
+	local options='--seed --seeds --jobs --trace --out --without --sites --json --help --version'
 	local words=() word i
 
 	# The command's own words: neither options nor their arguments.
@@ -28,7 +28,7 @@ _collective_sim() {
 		return
 		;;
 	--without)
-		mapfile -t COMPREPLY < <(compgen -W "$(printf 'P%d ' {1..15})" -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W "$(printf 'P%d ' {1..13} 15)" -- "$current")
 		return
 		;;
 	--seed | --seeds | --jobs | --sites) return ;;
@@ -40,7 +40,7 @@ _collective_sim() {
 		;;
 	esac
 	case "${words[*]}" in
-	'') mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
+	'' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
 	run)
 		mapfile -t COMPREPLY < <(
 			compgen -W "$("${COMP_WORDS[0]}" list 2>/dev/null | cut -d ' ' -f 1)" -- "$current"

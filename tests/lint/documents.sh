@@ -23,10 +23,7 @@ page_renders() {
 
 # The commands that a program has, a line each.
 commands() {
-	case $1 in
-	collective) "${program[$1]}" --help | sed -n '/^Commands:/,/^$/{/^  /p}' | sed -E 's/^  //; s/  .*//; s/ [[A-Z].*//; s/ +$//' ;;
-	collective-sim) "${program[$1]}" --help | sed -nE 's/^ +collective-sim ([a-z]+).*/\1/p' ;;
-	esac
+	"${program[$1]}" --help | sed -n '/^Commands:/,/^$/{/^  /p}' | sed -E 's/^  //; s/  .*//; s/ [[A-Z].*//; s/ +$//'
 }
 
 # The options that a program has. What asks for help need not stand in it.
@@ -35,7 +32,7 @@ options() {
 	{
 		echo --help
 		"${program[$1]}" --help
-		[ "$1" != collective ] || while read -r command; do
+		while read -r command; do
 			# shellcheck disable=SC2086
 			"${program[$1]}" help $command
 		done < <(commands "$1")
@@ -123,7 +120,7 @@ offers() {
 # The names that simulator/ knows: what a scenario may say. The word in front is the head of the table in docs/scenarios.md.
 scenario_names() {
 	case $1 in
-	key) grep -oE '(strcmp\(key(->text)?|tree_get\([a-z]+), "[a-z_]+"' simulator/scenario.c | cut -d '"' -f 2 ;;
+	key) sed -n '/ words keys = /,/;$/p' simulator/scenario.c | grep -oE '"[a-z_]+"' | tr -d '"' ;;
 	kind) sed -nE 's/^\t\[PLAN_[A-Z_]+\] = "(.*)",/\1/p' simulator/plan.c ;;
 	router) sed -nE 's/^\t\{"([a-z-]+)", \{\.mapping.*/\1/p' simulator/scenario.c ;;
 	mischief) sed -nE 's/^\t\[MISCHIEF_[A-Z]+\] = "(.*)",/\1/p' simulator/scenario.c | grep -vx none ;;
@@ -213,6 +210,7 @@ check "bash completes a command of the simulator" offers shrink collective-sim s
 check "bash completes an option of the simulator" offers --seeds collective-sim run --se
 check "bash completes a scenario" offers same_key_twice collective-sim run sa
 check "bash completes a scenario behind an option" offers same_key_twice collective-sim run --jobs 2 sa
+check "bash completes a command behind help" offers replay collective-sim help re
 check "bash completes a property" offers P12 collective-sim run same_key_twice --without P1
 for name in key kind router mischief property; do
 	check "docs/scenarios.md explains every $name of a scenario, and no other" scenario_page_agrees "$name"
