@@ -129,6 +129,7 @@ struct reading {
 	struct scenario *scenario;
 	struct problems *problems;
 	const struct tree_node *root;
+	bool whole; /* the file is YAML to its end: what is not there is missing */
 	/* What was read without a mistake, so that one mistake is not said twice. */
 	bool sites_known;
 	bool duration_known;
@@ -200,6 +201,8 @@ static void check_keys(struct reading *reading, const struct tree_node *map, con
 	for (const struct tree_node *key = map->children; key; key = key->next) {
 		uint32_t i = 0;
 
+		if (key->faulty || key->kind != TREE_SCALAR)
+			continue;
 		while (i < words->count && strcmp(words->words[i], key->text) != 0)
 			i++;
 		if (i == words->count)
@@ -402,6 +405,16 @@ static bool take_text(struct reading *reading, const struct tree_node *map, cons
 	return true;
 }
 
+/* Whether a key does not stand in an item of a list; that is said. */
+static bool lacks(struct reading *reading, const struct tree_node *item, const char *name,
+	const char *example)
+{
+	if (!reading->whole || tree_get(item, name))
+		return false;
+	refuse(reading, item, "\"%s\" is missing, as in: %s", name, example);
+	return true;
+}
+
 /* The items of a list; an example says what they look like. */
 static const struct tree_node *take_list(
 	struct reading *reading, const struct tree_node *map, const char *name, const char *example)
@@ -452,8 +465,12 @@ static void read_line(struct reading *reading)
 	(void)take_time(reading, map, "queue", &line->queue);
 	(void)take_number(reading, map, "mtu", 0, UINT16_MAX, &mtu);
 	line->mtu = (uint16_t)mtu;
-	if (reading->problems->count == before && (line->well > 0) != (line->ill > 0))
+	if (reading->problems->count > before)
+		return;
+	if ((line->well > 0) != (line->ill > 0))
 		refuse(reading, map, "\"well\" and \"ill\" have an effect only together");
+	else if (line->well > 0 && (line->well < USEC_MSEC || line->ill < USEC_MSEC))
+		refuse(reading, map, "\"well\" and \"ill\" are 1ms at least");
 }
 
 static size_t router_kind_of(const char *name)
@@ -538,11 +555,9 @@ static void read_mischief(struct reading *reading, const struct tree_node *item)
 		return;
 	}
 	check_keys(reading, item, "key of a mischief", &keys);
-	if (!site || !kind) {
-		refuse(reading, item, "\"%s\" is missing, as in: " MISCHIEF_EXAMPLE,
-			site ? "does" : "site");
+	if (lacks(reading, item, "site", MISCHIEF_EXAMPLE) ||
+		lacks(reading, item, "does", MISCHIEF_EXAMPLE) || !site || !kind)
 		return;
-	}
 	if (!read_site(reading, site, &entry.site) ||
 		!read_mischief_kind(reading, kind, &entry.kind) ||
 		(victim && !read_site(reading, victim, &entry.victim)))
@@ -743,10 +758,9 @@ static void read_event(struct reading *reading, const struct tree_node *item)
 		return;
 	}
 	check_keys(reading, item, "key of an event", &keys);
-	if (!what || !at) {
-		refuse(reading, item, "\"%s\" is missing, as in: " EVENT_EXAMPLE, at ? "do" : "at");
+	if (lacks(reading, item, "at", EVENT_EXAMPLE) ||
+		lacks(reading, item, "do", EVENT_EXAMPLE) || !what || !at)
 		return;
-	}
 	good = is_scalar(reading, what) && read_kind(reading, what, "event", &event.kind);
 	good = (!site || read_site(reading, site, &event.site)) && good;
 	good = read_time(reading, at, &event.at) && good;
@@ -764,7 +778,9 @@ static void read_fault(struct reading *reading, const struct tree_node *key)
 	enum plan_kind kind;
 	uint64_t count;
 
-	if (!read_kind(reading, key, "fault", &kind) || key->value->faulty ||
+	/* Where the file is no YAML any more a key may be without a value. */
+	if (key->faulty || key->kind != TREE_SCALAR || !read_kind(reading, key, "fault", &kind) ||
+		!key->value || key->value->faulty ||
 		!read_number(reading, key->value, 0, FAULTS_MAX, &count))
 		return;
 	if (kind == PLAN_TWIN)
@@ -879,11 +895,16 @@ static void read_failure(struct reading *reading)
 		refuse(reading, fails, "which run failed? \"seed\" is missing");
 }
 
+static bool is_missing(const struct reading *reading, const char *name)
+{
+	return reading->whole && !tree_get(reading->root, name);
+}
+
 static void read_claim(struct reading *reading)
 {
 	struct scenario *scenario = reading->scenario;
 
-	if (!tree_get(reading->root, "claim"))
+	if (is_missing(reading, "claim"))
 		refuse(reading, reading->root, "what is claimed? \"claim\" is missing");
 	else if (take_text(reading, reading->root, "claim", scenario->claim,
 			 sizeof scenario->claim) &&
@@ -896,7 +917,7 @@ static void read_sizes(struct reading *reading)
 	struct scenario *scenario = reading->scenario;
 	uint64_t number = 0;
 
-	if (!tree_get(reading->root, "sites"))
+	if (is_missing(reading, "sites"))
 		refuse(reading, reading->root, "how many sites? \"sites\" is missing");
 	if (take_number(reading, reading->root, "sites", 1, WORLD_HOSTS_MAX, &number)) {
 		scenario->sites = (uint32_t)number;
@@ -912,7 +933,7 @@ static void read_times(struct reading *reading)
 	const struct tree_node *heal = tree_get(reading->root, "heal");
 	bool settle_known;
 
-	if (!tree_get(reading->root, "duration"))
+	if (is_missing(reading, "duration"))
 		refuse(reading, reading->root, "for how long? \"duration\" is missing");
 	reading->duration_known = take_time(
 		reading, reading->root, "duration", &scenario->duration);
@@ -1023,6 +1044,7 @@ int scenario_load(struct scenario *ret, const char *path, struct problems *probl
 	take_name(&scenario, path);
 	r = tree_parse(&tree, bytes, size, problems);
 	reading.root = tree.root;
+	reading.whole = problems->count == before;
 	if (r == 0 && tree.root && tree.root->kind == TREE_MAP)
 		read_scenario(&reading);
 	else if (r == 0 && problems->count == before)

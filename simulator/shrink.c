@@ -3,8 +3,8 @@
  * shrink.c - from a failure with dozens of faults to the few that matter.
  *
  * A step is kept only if the same property fails: first halves of the plan are left out, then
- * quarters and so on down to single faults; then time behind the failure, sites, losses and
- * routers. Whatever is kept can be written and read again.
+ * quarters and so on down to single faults; then losses, routers, mischief, sites, and time behind
+ * the failure. Whatever is kept can be written and read again.
  */
 #include "simulator/commands.h"
 
@@ -118,6 +118,18 @@ static void cut_routers(struct shrinking *s)
 	(void)offer(s, &candidate);
 }
 
+static void cut_mischief(struct shrinking *s)
+{
+	for (uint32_t i = s->scenario->mischief_count; i > 0; i--) {
+		struct scenario candidate = candidate_of(s);
+
+		candidate.mischief_count--;
+		for (uint32_t j = i - 1; j < candidate.mischief_count; j++)
+			candidate.mischief[j] = candidate.mischief[j + 1];
+		(void)offer(s, &candidate);
+	}
+}
+
 static void simplify(struct shrinking *s)
 {
 	const struct link_options plain = {.delay = s->scenario->line.delay};
@@ -126,11 +138,7 @@ static void simplify(struct shrinking *s)
 	candidate.line = plain;
 	(void)offer(s, &candidate);
 	cut_routers(s);
-	if (s->scenario->mischief_count > 0) {
-		candidate = candidate_of(s);
-		candidate.mischief_count = 0;
-		(void)offer(s, &candidate);
-	}
+	cut_mischief(s);
 }
 
 /* Nothing of a plan is behind the end of the world, nor ends there where nothing heals. */
@@ -198,8 +206,8 @@ void shrink_scenario(struct scenario *scenario, struct run_result *ret, FILE *pr
 		(void)cut_pieces(&s, size);
 	while (cut_pieces(&s, 1))
 		continue;
-	cut_sites(&s);
 	simplify(&s);
+	cut_sites(&s);
 	round_times(&s);
 	cut_time(&s);
 	show_progress(&s, scenario->plan.count, "\n");

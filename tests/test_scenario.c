@@ -190,6 +190,28 @@ TEST(scenario_values_are_refused_with_what_is_allowed)
 		"this text is longer than 31 bytes");
 	expect_only(BASE "line: {ill: 1s}\n", 4, 7,
 		"\"well\" and \"ill\" have an effect only together");
+	expect_only(
+		BASE "line: {well: 1s, ill: 1us}\n", 4, 7, "\"well\" and \"ill\" are 1ms at least");
+}
+
+TEST(scenario_that_breaks_off_is_no_yaml)
+{
+	static const char *const rows[] = {"faults: {crash",
+		"faults: {crash: ", "events: [{at: 1s, do", "events: [{at",
+		"mischief: [{site: ", "line: {delay", "properties: [P1", "fails"};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[256];
+
+		(void)snprintf(text, sizeof text, BASE "%s", rows[i]);
+		assert_int_equal(load(text), -EINVAL);
+	}
+	expect_only("claim: c\nsites", 3, 1,
+		"not YAML: could not find expected ':' (while scanning a simple key that begins in "
+		"line 2)");
+	expect_only(BASE "? [a]\n: b\n", 4, 3, "a key must be a plain word");
+	expect_only(BASE HEALS "faults: {? [a] : 1}\n", 5, 12, "a key must be a plain word");
 }
 
 TEST(scenario_one_mistake_is_said_once)
@@ -566,6 +588,7 @@ int main(void)
 		CASE(scenario_unknown_words_are_refused_with_the_nearest),
 		CASE(scenario_lists_and_maps_are_asked_for),
 		CASE(scenario_values_are_refused_with_what_is_allowed),
+		CASE(scenario_that_breaks_off_is_no_yaml),
 		CASE(scenario_one_mistake_is_said_once),
 		CASE(scenario_order_of_keys_is_free),
 		CASE(scenario_sites_are_those_there_are),
