@@ -75,6 +75,8 @@ static void work(const struct batch *batch, uint64_t seed, int out)
 	/* Without who began it nobody would hear of it. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memset(&message, 0, sizeof message);
+	if (batch->quiet && !freopen("/dev/null", "w", stderr))
+		_exit(1);
 	going.report.seed = seed;
 	going_to = out;
 	if (batch->wants_going && sigaction(SIGALRM, &action, NULL) == 0)
@@ -229,6 +231,7 @@ int batch_run_one(const struct scenario *scenario, struct batch_report *ret)
 		.count = 1,
 		.jobs = 1,
 		.drawn = true,
+		.quiet = true,
 		.done = keep,
 		.context = ret};
 

@@ -24,6 +24,7 @@ struct batch {
 	unsigned jobs;
 	bool drawn;       /* nothing is to be drawn: the scenario's plan is all there is */
 	bool may_die;     /* who dies has not failed */
+	bool quiet;       /* what a run writes on standard error is not wanted again */
 	FILE *trace;      /* of one run; NULL: none */
 	bool wants_going; /* going() is called, once a second of a run */
 	void (*done)(const struct batch_report *report, void *context); /* in any order */
@@ -37,5 +38,5 @@ struct batch {
  */
 int batch_run(const struct batch *batch);
 
-/* One run of a scenario with its own seed and plan. Returns as batch_run(). */
+/* One run of a scenario with its own seed and plan, quietly. Returns as batch_run(). */
 int batch_run_one(const struct scenario *scenario, struct batch_report *ret);
