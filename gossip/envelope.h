@@ -21,6 +21,7 @@ enum envelope_type {
 	ENVELOPE_JOIN_REPLY = 17,
 	ENVELOPE_PETITION = 18,
 	ENVELOPE_GRANT = 19,
+	ENVELOPE_GRANT_ANSWER = 20,
 };
 
 /* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "gossip/grant.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 #include "gossip/envelope.h"
 
 #define ITEMS (ENVELOPE_HEAD + 13)
+#define ANSWER_ITEMS (ENVELOPE_HEAD + 2)
 #define SEALED_SIZE (KEY_SIZE + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 
 static const char tag[] = "collective grant 1";
@@ -171,5 +173,46 @@ int grant_read(struct invitation *ret, const struct ledger *ledger, uint64_t now
 	memcpy(draft.invitation.sponsor, delegation.name, sizeof delegation.name);
 	*ret = draft.invitation;
 	key_wipe(&draft.invitation.preshared_key);
+	return 0;
+}
+
+size_t grant_answer_write(const struct grant_answer *answer, const struct hash *collective,
+	uint8_t out[static GRANT_SIZE_MAX])
+{
+	struct wire_writer writer;
+
+	envelope_begin(&writer, out, GRANT_SIZE_MAX, ENVELOPE_GRANT_ANSWER, ANSWER_ITEMS,
+		collective, answer->clock);
+	field_write_hash(&writer, &answer->invite);
+	if (answer->why[0])
+		wire_write_str(&writer, answer->why);
+	else
+		wire_write_nil(&writer);
+	assert(wire_writer_end(&writer) > 0);
+	return writer.length;
+}
+
+int grant_answer_read(
+	struct grant_answer *ret, const struct hash *collective, const void *bytes, size_t size)
+{
+	struct grant_answer answer = {.clock = 0};
+	struct envelope envelope;
+	const char *why = NULL;
+	size_t length = 0;
+	int r;
+
+	r = envelope_open(&envelope, ENVELOPE_GRANT_ANSWER, ANSWER_ITEMS, collective, bytes, size);
+	if (r < 0)
+		return r;
+	answer.clock = envelope.clock;
+	field_read_hash(&envelope.reader, &answer.invite);
+	if (!wire_read_nil(&envelope.reader))
+		why = wire_read_str(&envelope.reader, 1, sizeof answer.why - 1, &length);
+	if (envelope_end(&envelope) < 0)
+		return -EBADMSG;
+	/* It is shown to a person. */
+	for (size_t i = 0; i < length; i++)
+		answer.why[i] = why[i] >= ' ' && why[i] < 127 ? why[i] : '?';
+	*ret = answer;
 	return 0;
 }

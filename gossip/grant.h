@@ -29,3 +29,19 @@ int grant_write(const struct invitation *invitation, uint64_t clock, const struc
  */
 int grant_read(struct invitation *ret, const struct ledger *ledger, uint64_t now,
 	const struct key *hub_private, const void *bytes, size_t size);
+
+#define GRANT_WHY_SIZE 80
+
+/* What the hub says to it. It comes through the tunnel, unsigned, like the answer to a join. */
+struct grant_answer {
+	struct hash invite;
+	uint64_t clock;
+	char why[GRANT_WHY_SIZE]; /* it cannot be; "": it was taken */
+};
+
+size_t grant_answer_write(const struct grant_answer *answer, const struct hash *collective,
+	uint8_t out[static GRANT_SIZE_MAX]);
+
+/* Returns 0, -EBADMSG, or -EXDEV for another collective. */
+int grant_answer_read(
+	struct grant_answer *ret, const struct hash *collective, const void *bytes, size_t size);

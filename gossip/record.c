@@ -23,6 +23,7 @@ enum record_field {
 	RECORD_ENDPOINTS,
 	RECORD_SERVICES,
 	RECORD_LINKS,
+	RECORD_ADMIN,
 };
 
 static uint32_t nat_number(const struct nat_class *nat)
@@ -86,6 +87,10 @@ static void write_optional(struct wire_writer *writer, const struct record *reco
 		wire_write_uint(writer, RECORD_LINKS);
 		write_links(writer, record);
 	}
+	if (!key_is_zero(&record->admin)) {
+		wire_write_uint(writer, RECORD_ADMIN);
+		field_write_key(writer, &record->admin);
+	}
 }
 
 int record_seal(const struct record *record, uint8_t out[static FACT_SIZE_MAX],
@@ -93,7 +98,8 @@ int record_seal(const struct record *record, uint8_t out[static FACT_SIZE_MAX],
 {
 	uint32_t optional = (record->flags != 0) + (nat_number(&record->nat) != 0) +
 			    (record->roles != 0) + (record->endpoint_count != 0) +
-			    (record->service_count != 0) + (record->link_count != 0);
+			    (record->service_count != 0) + (record->link_count != 0) +
+			    !key_is_zero(&record->admin);
 	struct wire_writer writer;
 
 	assert(record->endpoint_count <= RECORD_ENDPOINTS_MAX &&
@@ -237,6 +243,9 @@ static void read_field(struct wire_reader *reader, uint64_t key, struct record *
 		break;
 	case RECORD_LINKS:
 		read_links(reader, record);
+		break;
+	case RECORD_ADMIN:
+		field_read_key(reader, &record->admin);
 		break;
 	default:
 		wire_skip(reader);

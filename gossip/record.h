@@ -57,6 +57,8 @@ struct record {
 	struct service services[RECORD_SERVICES_MAX]; /* ascending by name */
 	uint32_t link_count;
 	struct direct_link links[RECORD_LINKS_MAX]; /* ascending by peer */
+	struct key
+		admin; /* that it would sign with as an admin; zero: it does not want to be one */
 };
 
 /* Writes and signs. Returns the fact's size or -EMSGSIZE. */

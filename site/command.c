@@ -11,27 +11,15 @@
 
 #include "site/site_internal.h"
 
-#define INVITE_LIFETIME_MS (UINT64_C(24) * 3600 * 1000)
 #define WATCH_FOR (10 * USEC_SECOND)
 #define LEAVE_FOR (5 * USEC_SECOND)
-#define JOIN_NUMBERS 254
 
-static void fail(const struct site_command *command, struct site_actions *out, const char *note)
+void site_fail(const struct site_command *command, struct site_actions *out, const char *note)
 {
 	site_reply(out, command->request, SITE_REPLY_FAILED, note);
 }
 
-/* why: what somebody else has. */
-static void fail_taken(
-	const struct site_command *command, struct site_actions *out, const char *why)
-{
-	char note[SITE_NOTE_SIZE];
-
-	(void)snprintf(note, sizeof note, "it would take %s", why);
-	fail(command, out, note);
-}
-
-static void done(const struct site_command *command, struct site_actions *out)
+void site_done(const struct site_command *command, struct site_actions *out)
 {
 	site_reply(out, command->request, SITE_REPLY_DONE, "");
 }
@@ -71,35 +59,6 @@ static void make_keys(struct site *site, struct site_actions *out)
 		site_save_key(out, slots[i], &seed);
 	}
 	key_wipe(&seed);
-}
-
-/* The first subnet of a length that nobody has and no invite reserves. */
-static bool free_subnet(const struct site *site, uint8_t length, struct prefix *ret)
-{
-	const struct prefix *supernet = &site->collective.supernet;
-	uint32_t step = length <= 32 ? UINT32_C(1) << (32 - length) : 1;
-	uint32_t base = (uint32_t)supernet->address.bytes[0] << 24 |
-			(uint32_t)supernet->address.bytes[1] << 16 |
-			(uint32_t)supernet->address.bytes[2] << 8 | supernet->address.bytes[3];
-	uint32_t count = UINT32_C(1) << (length - supernet->length);
-
-	for (uint32_t i = 0; i < count; i++) {
-		struct prefix wanted = {address_ipv4(base + i * step), length};
-		bool taken = ledger_prefix_taken(&site->ledger, &wanted);
-
-		for (uint32_t k = 0; k < site->invitations.table.count && !taken; k++) {
-			const struct invitation *other = table_at(&site->invitations.table, k);
-
-			taken = (other->state == INVITATION_OPEN ||
-					other->state == INVITATION_ISSUED) &&
-				prefix_overlaps(&other->reserved, &wanted);
-		}
-		if (taken)
-			continue;
-		*ret = wanted;
-		return true;
-	}
-	return false;
 }
 
 static struct delegation first_delegation(const struct site *site, const char *name)
@@ -197,7 +156,7 @@ static void found(struct site *site, const struct site_command *command, struct 
 	struct key seed;
 
 	if (why) {
-		fail(command, out, why);
+		site_fail(command, out, why);
 		return;
 	}
 	make_keys(site, out);
@@ -232,123 +191,7 @@ static void found(struct site *site, const struct site_command *command, struct 
 	site->dirty = true;
 	author_changed(&site->author, site->now);
 	site_log(out, SITE_LOG_FOUNDED, command->name, 0);
-	done(command, out);
-}
-
-static uint8_t free_join_number(const struct site *site)
-{
-	for (unsigned number = 1; number <= JOIN_NUMBERS; number++) {
-		bool taken = false;
-
-		for (uint32_t i = 0; i < site->invitations.table.count && !taken; i++) {
-			const struct invitation *other = table_at(&site->invitations.table, i);
-
-			taken = other->join_number == number;
-		}
-		if (!taken)
-			return (uint8_t)number;
-	}
-	return 0;
-}
-
-static void reply_invite(const struct site_command *command, const struct invitation *invitation,
-	const char text[static INVITE_TEXT_SIZE], struct site_actions *out)
-{
-	struct site_action *action;
-
-	done(command, out);
-	action = &out->items[out->count - 1];
-	action->reply.prefix = invitation->reserved;
-	memcpy(action->reply.name, invitation->name, sizeof action->reply.name);
-	memcpy(action->reply.text, text, sizeof action->reply.text);
-}
-
-/* Writes the word. Returns false when there is none for these endpoints. */
-static bool write_invite(const struct site *site, const struct invitation *invitation,
-	const struct key *secret, char text[static INVITE_TEXT_SIZE])
-{
-	struct certificate own;
-	struct invite invite = {
-		.root = site->collective.root,
-		.supernet = site->collective.supernet,
-		.hub_address = site->collective.address,
-		.hub_key = site->pairs[SITE_BACKBONE].public_key,
-		.endpoint_count = site->collective.endpoint_count,
-		.join_number = invitation->join_number,
-		.reserved = invitation->reserved,
-		.expires = invitation->expires / 1000,
-		.approval = invitation->approval,
-		.secret = *secret,
-	};
-	int r;
-
-	ledger_certificate(&site->ledger, site_member(site), &own);
-	invite.hub_length = own.subnets.items[0].length;
-	memcpy(invite.endpoints, site->collective.endpoints, sizeof invite.endpoints);
-	r = invite_write(&invite, text);
-	sodium_memzero(&invite.secret, sizeof invite.secret);
-	return r >= 0;
-}
-
-static const char *refuse_invite(const struct site *site, const struct site_command *command)
-{
-	if (!site->hub_role || site->state != SITE_MEMBER || !site_may_issue(site))
-		return "invites are made where a hub with an admin's key runs";
-	if (!text_is_name(command->name))
-		return "a name is 1 to 64 of a-z, 0-9 and -";
-	if (site->collective.endpoint_count == 0)
-		return "friends cannot find this hub: run 'collective endpoint add'";
-	return NULL;
-}
-
-static void invite(struct site *site, const struct site_command *command, struct site_actions *out)
-{
-	struct invitation invitation = {
-		.approval = command->approval,
-		.join_number = free_join_number(site),
-		.reserved = command->subnet,
-		.routes = command->routes,
-		.tags = command->tags,
-		.expires = site_wall(site) +
-			   (command->lifetime_ms ? command->lifetime_ms : INVITE_LIFETIME_MS),
-	};
-	struct key secret = draw_key(site);
-	struct invite_keys keys;
-	struct certificate own;
-	const char *why = refuse_invite(site, command);
-	char text[INVITE_TEXT_SIZE] = "";
-
-	if (why) {
-		fail(command, out, why);
-		key_wipe(&secret);
-		return;
-	}
-	ledger_certificate(&site->ledger, site_member(site), &own);
-	if (invitation.reserved.address.family == ADDRESS_NONE &&
-		!free_subnet(site, own.subnets.items[0].length, &invitation.reserved)) {
-		fail(command, out, "there is no free subnet left");
-		key_wipe(&secret);
-		return;
-	}
-	invite_derive(&secret, &keys);
-	invitation.id = keys.id;
-	invitation.peer = keys.public_key;
-	invitation.preshared_key = keys.preshared_key;
-	memcpy(invitation.name, command->name, sizeof invitation.name);
-	memcpy(invitation.sponsor, own.name, sizeof invitation.sponsor);
-	if (!write_invite(site, &invitation, &secret, text))
-		fail(command, out, "the invite cannot be written: check the endpoints");
-	else if (!invitations_add(&site->invitations, &site->ledger, &invitation, &why))
-		fail_taken(command, out, why);
-	else {
-		site_save_invitations(site, out);
-		site->dirty = true;
-		memcpy(site->unsaved.invite, invitation.name, sizeof site->unsaved.invite);
-		reply_invite(command, &invitation, text, out);
-	}
-	key_wipe(&secret);
-	sodium_memzero(&keys, sizeof keys);
-	sodium_memzero(text, sizeof text);
+	site_done(command, out);
 }
 
 static void uninvite(
@@ -357,15 +200,19 @@ static void uninvite(
 	struct invitation *invitation = invitations_find_name(&site->invitations, command->name);
 
 	if (!invitation) {
-		fail(command, out, "there is no invite for this name");
+		site_fail(command, out, "there is no invite for this name");
+		return;
+	}
+	if (!site->hub_role) {
+		site_fail(command, out, "the hub has it by now: withdraw it there");
 		return;
 	}
 	if (invitation_withdraw(invitation, site_wall(site)) < 0) {
-		fail(command, out, "this invite is not open any more");
+		site_fail(command, out, "this invite is not open any more");
 		return;
 	}
 	site_save_invitations(site, out);
-	done(command, out);
+	site_done(command, out);
 }
 
 static void approve(struct site *site, const struct site_command *command, struct site_actions *out)
@@ -377,14 +224,14 @@ static void approve(struct site *site, const struct site_command *command, struc
 
 	if (invitation && invitation_approve(invitation) == 0) {
 		site_save_invitations(site, out);
-		done(command, out);
+		site_done(command, out);
 		return;
 	}
 	if (member && site_approve_petition(site, member, out)) {
-		done(command, out);
+		site_done(command, out);
 		return;
 	}
-	fail(command, out, "nothing of this name waits for approval here");
+	site_fail(command, out, "nothing of this name waits for approval here");
 }
 
 static void join(struct site *site, const struct site_command *command, struct site_actions *out)
@@ -395,7 +242,7 @@ static void join(struct site *site, const struct site_command *command, struct s
 
 	fault = invite_read(&read, command->text);
 	if (fault != INVITE_GOOD) {
-		fail(command, out, invite_fault_text(fault));
+		site_fail(command, out, invite_fault_text(fault));
 		return;
 	}
 	if (site->state == SITE_JOINING &&
@@ -404,12 +251,12 @@ static void join(struct site *site, const struct site_command *command, struct s
 		return;
 	}
 	if (site->state == SITE_MEMBER || site->state == SITE_OUT) {
-		fail(command, out, "this site belongs to a collective already");
+		site_fail(command, out, "this site belongs to a collective already");
 		return;
 	}
 	if (strlen(command->text) >= sizeof row.bytes ||
 		strlen(command->text) >= INVITE_TEXT_SIZE) {
-		fail(command, out, "the invite is too long");
+		site_fail(command, out, "the invite is too long");
 		return;
 	}
 	make_keys(site, out);
@@ -454,15 +301,15 @@ static void expel(struct site *site, const struct site_command *command, struct 
 	const char *why;
 
 	if (!member) {
-		fail(command, out, "no member has this name");
+		site_fail(command, out, "no member has this name");
 		return;
 	}
 	if (!site_may_issue(site)) {
-		fail(command, out, "this site holds no admin's key");
+		site_fail(command, out, "this site holds no admin's key");
 		return;
 	}
 	if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0) {
-		fail(command, out, "this is the site itself: 'collective leave' takes it out");
+		site_fail(command, out, "this is the site itself: 'collective leave' takes it out");
 		return;
 	}
 	revocation.subject = member->site;
@@ -473,7 +320,7 @@ static void expel(struct site *site, const struct site_command *command, struct 
 		revocation_seal(&revocation, fact, &site->admin, &site->ledger.collective,
 			site->options.crypto));
 	if (why) {
-		fail(command, out, why);
+		site_fail(command, out, why);
 		return;
 	}
 	site->watch_request = command->request;
@@ -483,7 +330,7 @@ static void expel(struct site *site, const struct site_command *command, struct 
 static void leave(struct site *site, const struct site_command *command, struct site_actions *out)
 {
 	if (site->state != SITE_MEMBER) {
-		fail(command, out, "this site belongs to no collective");
+		site_fail(command, out, "this site belongs to no collective");
 		return;
 	}
 	supersede(site->leave_request, command, out);
@@ -507,7 +354,7 @@ static void make_pending(struct site *site, struct site_actions *out, enum site_
 static void rotate(struct site *site, const struct site_command *command, struct site_actions *out)
 {
 	if (site->state != SITE_MEMBER) {
-		fail(command, out, "this site belongs to no collective");
+		site_fail(command, out, "this site belongs to no collective");
 		return;
 	}
 	if (site->rotation.state == ROTATION_IDLE) {
@@ -523,7 +370,7 @@ static void change_routes(
 	struct site *site, const struct site_command *command, struct site_actions *out)
 {
 	if (site->state != SITE_MEMBER) {
-		fail(command, out, "this site belongs to no collective");
+		site_fail(command, out, "this site belongs to no collective");
 		return;
 	}
 	supersede(site->routes_wanted ? site->routes_request : 0, command, out);
@@ -539,7 +386,7 @@ static void change_endpoints(
 	struct site_row row;
 
 	if (site->state != SITE_MEMBER) {
-		fail(command, out, "this site belongs to no collective");
+		site_fail(command, out, "this site belongs to no collective");
 		return;
 	}
 	if (site->hub_role) {
@@ -553,7 +400,42 @@ static void change_endpoints(
 		site_save(site, out, &row);
 	}
 	author_changed(&site->author, site->now);
-	done(command, out);
+	site_done(command, out);
+}
+
+static void offer(struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct key seed;
+
+	if (site->state != SITE_MEMBER) {
+		site_fail(command, out, "this site belongs to no collective");
+		return;
+	}
+	if (!site->has_admin) {
+		seed = draw_key(site);
+		secret_from_seed(&site->admin, &seed);
+		site->has_admin = true;
+		site_save_key(out, SITE_KEY_ADMIN, &seed);
+		key_wipe(&seed);
+	}
+	author_changed(&site->author, site->now);
+	site_done(command, out);
+}
+
+/* A key that is given, or what the member of this name offers. */
+static bool find_admin_key(
+	const struct site *site, const struct site_command *command, struct key *ret)
+{
+	const struct member *member = ledger_find_name(&site->ledger, command->name);
+	struct record record;
+
+	*ret = command->key;
+	if (!key_is_zero(ret))
+		return true;
+	if (!member || !ledger_record(&site->ledger, member, &record))
+		return false;
+	*ret = record.admin;
+	return !key_is_zero(ret);
 }
 
 static void delegate(
@@ -562,23 +444,24 @@ static void delegate(
 	struct delegation delegation;
 	struct delegation held;
 	struct hash hash;
+	struct key key;
 	uint8_t fact[FACT_SIZE_MAX];
 	const char *why;
 
 	if (!site->has_root || !site->has_collective) {
-		fail(command, out, "the root key is not on this site");
+		site_fail(command, out, "the root key is not on this site");
 		return;
 	}
-	if (!text_is_name(command->name) || key_is_zero(&command->key)) {
-		fail(command, out, "an admin has a name of a-z, 0-9 and -, and a key");
+	if (!text_is_name(command->name) || !find_admin_key(site, command, &key)) {
+		site_fail(command, out, "no member of this name offers to be an admin");
 		return;
 	}
-	hash = hash_of(command->key.bytes, KEY_SIZE);
+	hash = hash_of(key.bytes, KEY_SIZE);
 	delegation = first_delegation(site, command->name);
-	delegation.admin = command->key;
+	delegation.admin = key;
 	if (ledger_delegation(&site->ledger, &hash, &held)) {
 		if (strcmp(held.name, command->name) == 0 && held.grants == delegation.grants) {
-			done(command, out);
+			site_done(command, out);
 			return;
 		}
 		delegation.version = held.version + 1;
@@ -588,9 +471,9 @@ static void delegate(
 		delegation_seal(&delegation, fact, &site->root, &site->ledger.collective,
 			site->options.crypto));
 	if (why)
-		fail(command, out, why);
+		site_fail(command, out, why);
 	else
-		done(command, out);
+		site_done(command, out);
 }
 
 static void sort_hashes(struct hash *hashes, uint32_t count)
@@ -657,20 +540,20 @@ static void remove_admin(
 	const char *why;
 
 	if (!site->has_root || !site->has_collective) {
-		fail(command, out, "the root key is not on this site");
+		site_fail(command, out, "the root key is not on this site");
 		return;
 	}
 	admin = admin_named(site, command->name, &delegation);
 	if (!admin) {
-		fail(command, out, "no admin has this name");
+		site_fail(command, out, "no admin has this name");
 		return;
 	}
 	hash = admin->key;
 	why = publish_removal(site, out, &hash);
 	if (why)
-		fail(command, out, why);
+		site_fail(command, out, why);
 	else
-		done(command, out);
+		site_done(command, out);
 }
 
 static void take_down(
@@ -678,7 +561,7 @@ static void take_down(
 {
 	site->down = true;
 	site->dirty = true;
-	done(command, out);
+	site_done(command, out);
 }
 
 void site_command(struct site *site, const struct site_command *command, struct site_actions *out)
@@ -687,7 +570,7 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		struct site *, const struct site_command *, struct site_actions *) = {
 		[SITE_COMMAND_FOUND] = found,
 		[SITE_COMMAND_ENDPOINTS] = change_endpoints,
-		[SITE_COMMAND_INVITE] = invite,
+		[SITE_COMMAND_INVITE] = site_invite,
 		[SITE_COMMAND_UNINVITE] = uninvite,
 		[SITE_COMMAND_APPROVE] = approve,
 		[SITE_COMMAND_JOIN] = join,
@@ -695,6 +578,7 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		[SITE_COMMAND_LEAVE] = leave,
 		[SITE_COMMAND_ROTATE] = rotate,
 		[SITE_COMMAND_ROUTES] = change_routes,
+		[SITE_COMMAND_OFFER] = offer,
 		[SITE_COMMAND_DELEGATE] = delegate,
 		[SITE_COMMAND_REMOVE_ADMIN] = remove_admin,
 		[SITE_COMMAND_DOWN] = take_down,

@@ -29,9 +29,21 @@ bool site_may_issue(const struct site *site)
 	       ledger_delegation(&site->ledger, &hash, &delegation);
 }
 
+/* Whether we may issue stands in our record: others ask by it. */
+static void review_issuer(struct site *site)
+{
+	bool issuer = site_may_issue(site);
+
+	if (issuer != site->issuer)
+		author_changed(&site->author, site->now);
+	site->issuer = issuer;
+}
+
 void site_publish(struct site *site, struct site_actions *out, const void *fact, size_t size,
 	const struct ledger_outcome *outcome)
 {
+	if (outcome->kind == FACT_DELEGATION || outcome->kind == FACT_REMOVAL)
+		review_issuer(site);
 	site_save_fact(site, out, fact, size, false);
 	sync_publish(&site->sync, site->now, outcome);
 }
@@ -161,6 +173,8 @@ void site_learned(struct site *site, const struct ledger_outcome *outcome, struc
 		return; /* replaced within one message */
 	bytes = ledger_bytes(&site->ledger, handle, &size);
 	site_save_fact(site, out, bytes, size, false);
+	if (outcome->kind == FACT_DELEGATION || outcome->kind == FACT_REMOVAL)
+		review_issuer(site);
 	if (outcome->kind == FACT_CERTIFICATE && member && site_peer_of(site, &member->id)) {
 		struct certificate certificate;
 
@@ -301,34 +315,6 @@ static void receive_join_reply(
 
 /* Letting in. */
 
-static void answer_join(struct site *site, const struct invitation *invitation,
-	const struct join_request *request, struct site_actions *out)
-{
-	const struct invitation_issuer issuer = {
-		.admin = site_may_issue(site) ? &site->admin : NULL, .admin_name = ""};
-	struct address from = site->collective.address;
-	struct address to = invite_join_address(invitation->join_number);
-	struct invitation_outcome outcome;
-	uint8_t bytes[JOIN_MESSAGE_MAX];
-	size_t size;
-
-	invitations_request(
-		&site->invitations, &site->ledger, site_wall(site), request, &issuer, &outcome);
-	if (outcome.issued) {
-		site_set_secret(site, out, &request->backbone, site_own_key(site),
-			&invitation->preshared_key);
-		site_publish(site, out, outcome.fact, outcome.fact_size, &outcome.ledger);
-	}
-	if (outcome.alert)
-		site_log(out, SITE_LOG_STRANGER, invitation->name, invitation->strangers);
-	site_save_invitations(site, out);
-	/* What could not be kept must not be promised. */
-	if (site->save_failed)
-		return;
-	size = join_reply_write(&outcome.reply, &site->ledger.collective, bytes);
-	site_send(out, &from, &to, SITE_JOIN_PORT, bytes, size);
-}
-
 static bool spend_join(struct site *site)
 {
 	struct budget *budget = &site->join_budget;
@@ -342,6 +328,100 @@ static bool spend_join(struct site *site)
 		return false;
 	budget->left -= USEC_SECOND;
 	return true;
+}
+
+/* The sites that say an admin's agent runs there; the next one from place on. */
+static const struct member *next_issuer(const struct site *site, uint32_t *place)
+{
+	for (; *place < site->ledger.members.count; (*place)++) {
+		const struct member *member = table_at(&site->ledger.members, *place);
+		struct record record;
+
+		if (member->in_force && !member->left &&
+			memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0 &&
+			ledger_record(&site->ledger, member, &record) && record.roles & ROLE_ISSUER)
+			return member;
+	}
+	return NULL;
+}
+
+/* A hub without an admin's key lets those decide who have one. Returns a name to ask for. */
+static void forward_join(struct site *site, const struct site_event *event,
+	struct site_actions *out, char contact[static TEXT_NAME_MAX + 1])
+{
+	const struct member *issuer;
+	struct certificate certificate;
+
+	for (uint32_t i = 0; (issuer = next_issuer(site, &i)) && site_room(out) > 8; i++) {
+		ledger_certificate(&site->ledger, issuer, &certificate);
+		if (!contact[0])
+			memcpy(contact, certificate.name, sizeof certificate.name);
+		site_send(out, &site->collective.address, &certificate.address, SITE_PORT,
+			event->datagram.bytes, event->datagram.size);
+	}
+}
+
+static void request_join(struct site *site, const struct invitation *invitation,
+	const struct join_request *request, struct site_actions *out,
+	struct invitation_outcome *outcome)
+{
+	const struct invitation_issuer issuer = {
+		.admin = site_may_issue(site) ? &site->admin : NULL, .admin_name = ""};
+
+	invitations_request(
+		&site->invitations, &site->ledger, site_wall(site), request, &issuer, outcome);
+	/* Also when an admin elsewhere has issued it, and the peer is there already. */
+	if (site->hub_role && outcome->reply.status == JOIN_GRANTED) {
+		site_set_secret(site, out, &request->backbone, site_own_key(site),
+			&invitation->preshared_key);
+		site->dirty = true;
+	}
+	if (outcome->issued)
+		site_publish(site, out, outcome->fact, outcome->fact_size, &outcome->ledger);
+	if (outcome->alert)
+		site_log(out, SITE_LOG_STRANGER, invitation->name, invitation->strangers);
+	site_save_invitations(site, out);
+}
+
+static void answer_join(struct site *site, const struct invitation *invitation,
+	const struct site_event *event, const struct join_request *request,
+	struct site_actions *out)
+{
+	struct address from = site->collective.address;
+	struct address to = invite_join_address(invitation->join_number);
+	struct invitation_outcome outcome;
+	uint8_t bytes[JOIN_MESSAGE_MAX];
+	size_t size;
+
+	request_join(site, invitation, request, out, &outcome);
+	/* What could not be kept must not be promised. */
+	if (site->save_failed)
+		return;
+	if (outcome.reply.status == JOIN_NO_ADMIN)
+		forward_join(site, event, out, outcome.reply.contact);
+	size = join_reply_write(&outcome.reply, &site->ledger.collective, bytes);
+	site_send(out, &from, &to, SITE_JOIN_PORT, bytes, size);
+}
+
+void site_forwarded_join(
+	struct site *site, const struct site_event *event, struct site_actions *out)
+{
+	const struct member *from = ledger_find_address(
+		&site->ledger, &event->datagram.from.address);
+	struct invitation_outcome outcome;
+	struct invitation *invitation;
+	struct join_request request;
+
+	if (!site_may_issue(site) || !from || !from->hub || !spend_join(site) ||
+		join_request_read(&request, &site->ledger.collective, site->options.crypto,
+			event->datagram.bytes, event->datagram.size) < 0) {
+		site->counters[SITE_COUNT_JOIN_BAD]++;
+		return;
+	}
+	/* Only what was promised here. */
+	invitation = invitations_find(&site->invitations, &request.invite);
+	if (invitation)
+		request_join(site, invitation, &request, out, &outcome);
 }
 
 /* The invitation whose temporary peer alone can have sent this. */
@@ -381,7 +461,7 @@ void site_join_datagram(struct site *site, const struct site_event *event, struc
 		site->counters[SITE_COUNT_JOIN_BAD]++;
 		return;
 	}
-	answer_join(site, invitation, &request, out);
+	answer_join(site, invitation, event, &request, out);
 }
 
 /* Petitions. */
@@ -485,6 +565,8 @@ static void fill_record(const struct site *site, struct record *record)
 		.roles = (site->hub_role ? ROLE_HUB : 0u) |
 			 (site_may_issue(site) ? ROLE_ISSUER : 0u),
 	};
+	if (site->has_admin)
+		record->admin = secret_public(&site->admin);
 	memcpy(record->program, site->options.program, strlen(site->options.program) + 1);
 	/* Nobody's address but a hub's, unless its owner wants it. */
 	if (site->hub_role) {
@@ -565,7 +647,7 @@ static void step_invitations(struct site *site, struct site_actions *out)
 {
 	uint64_t wall = site_wall(site);
 
-	if (!site->hub_role || invitations_wakeup(&site->invitations) > wall || site_room(out) < 16)
+	if (invitations_wakeup(&site->invitations) > wall || site_room(out) < 16)
 		return;
 	invitations_step(&site->invitations, wall);
 	site_save_invitations(site, out);
@@ -578,6 +660,7 @@ void site_membership_step(struct site *site, struct site_actions *out)
 		return;
 	step_joiner(site, out);
 	step_invitations(site, out);
+	site_grants_step(site, out);
 	site_petitions_step(site, out);
 	step_author(site, out);
 	step_leave(site, out);
@@ -593,8 +676,8 @@ usec_t site_membership_wakeup(const struct site *site)
 	if (site->state == SITE_JOINING)
 		at = usec_min(at, joiner_wakeup(&site->joiner));
 	at = usec_min(at, site_petitions_wakeup(site));
-	if (site->hub_role)
-		at = usec_min(at, site_at_wall(site, invitations_wakeup(&site->invitations)));
+	at = usec_min(at, site_grants_wakeup(site));
+	at = usec_min(at, site_at_wall(site, invitations_wakeup(&site->invitations)));
 	if (site->state == SITE_MEMBER && !site->record_waits && !site->save_failed &&
 		site_clock_trusted(site) && site_member(site))
 		at = usec_min(at, author_wakeup(&site->author));

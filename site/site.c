@@ -129,6 +129,7 @@ static void start(struct site *site)
 	if (site->state == SITE_BLANK && site->has_collective)
 		site->state = SITE_MEMBER;
 	site->untidy = site->state == SITE_MEMBER;
+	site->issuer = site_may_issue(site);
 	if (site->pending[SITE_BACKBONE].present)
 		rotation_begin(&site->rotation, site->now);
 	site_backbone_clear(site);
@@ -182,6 +183,28 @@ static bool find_sender(const struct site *site, const struct address *address, 
 	return false;
 }
 
+/* What members ask of admins and hubs. Returns false for gossip. */
+static bool receive_petition(
+	struct site *site, const struct site_event *event, struct site_actions *out)
+{
+	switch (envelope_type(event->datagram.bytes, event->datagram.size)) {
+	case ENVELOPE_PETITION:
+		site_petition_datagram(site, event, out);
+		return true;
+	case ENVELOPE_GRANT:
+		site_grant_datagram(site, event, out);
+		return true;
+	case ENVELOPE_GRANT_ANSWER:
+		site_grant_answer(site, event, out);
+		return true;
+	case ENVELOPE_JOIN_REQUEST:
+		site_forwarded_join(site, event, out);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static void receive_gossip(
 	struct site *site, const struct site_event *event, struct site_actions *out)
 {
@@ -195,10 +218,8 @@ static void receive_gossip(
 	}
 	site_presence_datagram(site, &sender);
 	joiner_heard(&site->joiner, site->now);
-	if (envelope_type(event->datagram.bytes, event->datagram.size) == ENVELOPE_PETITION) {
-		site_petition_datagram(site, event, out);
+	if (receive_petition(site, event, out))
 		return;
-	}
 	sync_receive(&site->sync, site->now, site_wall(site), &sender, event->datagram.bytes,
 		event->datagram.size, &actions);
 	neighbour = sync_neighbour(&site->sync, &sender);

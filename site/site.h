@@ -95,7 +95,8 @@ enum site_command_kind {
 	SITE_COMMAND_LEAVE,     /* */
 	SITE_COMMAND_ROTATE,    /* */
 	SITE_COMMAND_ROUTES,    /* routes: what this site wants to announce */
-	SITE_COMMAND_DELEGATE,  /* name, key: makes an admin */
+	SITE_COMMAND_OFFER,     /* makes an admin's key for this site, which offers to be one */
+	SITE_COMMAND_DELEGATE,  /* name, key: makes an admin; zero: the key that member offers */
 	SITE_COMMAND_REMOVE_ADMIN, /* name */
 	SITE_COMMAND_DOWN,         /* takes everything off the machine; the state stays */
 	SITE_COMMANDS,

@@ -88,6 +88,15 @@ struct site_petition {
 	struct petition petition;
 };
 
+/* An invite of ours that the hub has to know before anybody gets it. */
+struct site_grant {
+	uint32_t request; /* 0: there is none */
+	struct hash id;
+	usec_t next;
+	usec_t until;
+	char text[INVITE_TEXT_SIZE];
+};
+
 struct site {
 	struct site_options options;
 	struct prng prng;
@@ -103,6 +112,7 @@ struct site {
 	struct site_pair pairs[SITE_INTERFACES];
 	struct site_pair pending[SITE_INTERFACES];
 	bool hub_role; /* our certificate says that we are a hub */
+	bool issuer;   /* an admin's key that counts is here */
 	bool has_admin;
 	bool has_root;
 	struct secret admin;
@@ -138,6 +148,7 @@ struct site {
 	uint32_t join_request;
 	char join_word[INVITE_TEXT_SIZE];
 	struct invitations invitations;
+	struct site_grant grant;
 	struct budget join_budget;
 	struct rotation rotation;
 	uint32_t rotate_request;
@@ -294,6 +305,10 @@ void site_join_datagram(
 	struct site *site, const struct site_event *event, struct site_actions *out);
 void site_petition_datagram(
 	struct site *site, const struct site_event *event, struct site_actions *out);
+
+/* A join request that a hub without an admin's key passed on to us. */
+void site_forwarded_join(
+	struct site *site, const struct site_event *event, struct site_actions *out);
 void site_learned(
 	struct site *site, const struct ledger_outcome *outcome, struct site_actions *out);
 /* A fact of our own making: saved, and spread. */
@@ -322,7 +337,17 @@ struct member *site_member(const struct site *site);
 void site_review_self(struct site *site, struct site_actions *out);
 bool site_may_issue(const struct site *site);
 
+/* invites.c */
+void site_invite(struct site *site, const struct site_command *command, struct site_actions *out);
+void site_grant_datagram(
+	struct site *site, const struct site_event *event, struct site_actions *out);
+void site_grant_answer(struct site *site, const struct site_event *event, struct site_actions *out);
+void site_grants_step(struct site *site, struct site_actions *out);
+usec_t site_grants_wakeup(const struct site *site);
+
 /* command.c */
+void site_fail(const struct site_command *command, struct site_actions *out, const char *note);
+void site_done(const struct site_command *command, struct site_actions *out);
 void site_command(struct site *site, const struct site_command *command, struct site_actions *out);
 void site_command_step(struct site *site, struct site_actions *out);
 usec_t site_command_wakeup(const struct site *site);

@@ -368,6 +368,10 @@ def name(value):
     return value
 
 
+def why_or_nil(value):
+    return None if value is None else sized(value, str, 1, 79)
+
+
 def name_or_nil(value):
     return None if value is None else name(value)
 
@@ -510,6 +514,7 @@ KINDS = {
         ("lifetime", integer(0, 87600)), ("protocol", integer(0, 0xFFFF)), ("program", program),
         ("flags", some_bits, 0), ("nat", nat, [0, 0, 0, 0]), ("roles", some_bits, 0),
         ("endpoints", endpoints, []), ("services", services, []), ("links", links, []),
+        ("admin", public_key, b""),
     )),
 }
 
@@ -623,6 +628,7 @@ TYPES = {
         ("name", name), ("reserved", prefix), ("routes", prefixes), ("tags", names),
         ("expires", moment), ("approval", boolean), ("signature", signature_item),
     )),
+    20: ("grant-answer", (("invite", short_hash), ("why", why_or_nil))),
 }
 TAGS = {16: b"collective join 1\0", 18: b"collective petition 1\0", 19: b"collective grant 1\0"}
 
@@ -638,7 +644,7 @@ def decode_message(data, collective):
     require(kind < MEMBERSHIP or len(data) <= MEMBERSHIP_MAX, "a message of too many bytes")
     own = collective if kind >= MEMBERSHIP else collective[:8]
     sort, known = TYPES[kind]
-    known = (("type", integer(1, 19)), ("protocol", integer(1, 0xFFFF)),
+    known = (("type", integer(1, 20)), ("protocol", integer(1, 0xFFFF)),
              ("collective", blob(len(own))), ("clock", moment), *known)
     require(len(items) >= len(known), "an item is missing")
     fields = {label: checked(label, check, item) for (label, check), item in zip(known, items)}
@@ -916,7 +922,7 @@ def case_rules(data, broken, decode, *arguments):
         expect(rebuilt(fill) == fields, "32 items are not taken")
         must_refuse("33 items", "4 to 32", rebuilt, {**fill, 99: 0})
         must_refuse("an item less", "missing", rebuilt, {len(body) - 1: ABSENT})
-        always = ((0, 0, "type"), (0, 7, "type"), (0, 15, "type"), (0, 20, "type"),
+        always = ((0, 0, "type"), (0, 7, "type"), (0, 15, "type"), (0, 21, "type"),
                   (1, 0, "protocol"), (1, 1 << 16, "protocol"), (1, 0xFFFF, TAKEN),
                   (2, body[2] + b"\0", "collective"), (2, bytes(len(body[2])), "collective"),
                   (3, TIME_MAX, TAKEN), (3, TIME_MAX + 1, "clock"))

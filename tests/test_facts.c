@@ -282,10 +282,10 @@ TEST(fact_fields_of_a_newer_program_are_passed_over)
 	struct fact fact;
 
 	(void)state;
-	/* Two fields more: 14 = {1: "x"}, 200 = nil. */
+	/* Two fields more: 60 = {1: "x"}, 200 = nil. */
 	assert_int_equal(bytes.bytes[0], 0x80 + 8);
 	bytes.bytes[0] = 0x80 + 10;
-	memcpy(bytes.bytes + body, "\x0e\x81\x01\xa1x\xcc\xc8\xc0", 8);
+	memcpy(bytes.bytes + body, "\x3c\x81\x01\xa1x\xcc\xc8\xc0", 8);
 	bytes.size += 8;
 	fact = open_bytes(&bytes);
 	assert_int_equal(record_read(&out, &fact), 0);

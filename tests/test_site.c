@@ -2861,6 +2861,112 @@ TEST(founding_with_prefixes_that_cannot_be_is_refused)
 	assert_true(is_refused(world, hub, &given));
 }
 
+/* The second spoke's place is free, and the first one is an admin. */
+static struct machine *gather_with_admin(struct world *world)
+{
+	struct machine *hub;
+
+	gather(world, 1);
+	hub = &world->machines[0];
+	(void)command(
+		world, &world->machines[1], (struct site_command){.kind = SITE_COMMAND_OFFER});
+	run(world, 5 * USEC_SECOND);
+	assert_int_equal(command(world, hub, named(SITE_COMMAND_DELEGATE, "anna"))->reply.status,
+		SITE_REPLY_DONE);
+	run(world, 5 * USEC_SECOND);
+	return hub;
+}
+
+TEST(an_admin_elsewhere_makes_invites_that_the_hub_lets_in)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct machine *ben = &world->machines[2];
+	struct machine *hub = gather_with_admin(world);
+	struct site_command join = {.kind = SITE_COMMAND_JOIN};
+	char word[INVITE_TEXT_SIZE];
+
+	(void)command(world, anna, named(SITE_COMMAND_INVITE, "ben"));
+	assert_false(anna->answered);
+	run(world, 5 * USEC_SECOND);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_DONE);
+	memcpy(word, anna->reply.reply.text, sizeof word);
+	start(world, ben);
+	join.text = word;
+	(void)command(world, ben, join);
+	run(world, USEC_MINUTE);
+	assert_int_equal(site_state(ben->site), SITE_MEMBER);
+	assert_true(connected(world, hub, ben));
+	assert_int_equal(certificate_of(hub, "ben").version, 1);
+}
+
+TEST(a_hub_without_an_admins_key_asks_the_admin_who_made_the_invite)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct machine *ben = &world->machines[2];
+	struct machine *hub = gather_with_admin(world);
+	struct site_command join = {.kind = SITE_COMMAND_JOIN};
+	char word[INVITE_TEXT_SIZE];
+	struct certificate issued;
+	struct record record;
+	struct hash by;
+
+	/* The hub's own admin is removed: its certificate stays. */
+	assert_int_equal(command(world, hub, named(SITE_COMMAND_REMOVE_ADMIN, "hub"))->reply.status,
+		SITE_REPLY_DONE);
+	run(world, 5 * USEC_SECOND);
+	(void)command(world, anna, named(SITE_COMMAND_INVITE, "ben"));
+	run(world, 5 * USEC_SECOND);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_DONE);
+	memcpy(word, anna->reply.reply.text, sizeof word);
+	start(world, ben);
+	join.text = word;
+	(void)command(world, ben, join);
+	run(world, USEC_MINUTE);
+	assert_int_equal(site_state(ben->site), SITE_MEMBER);
+	assert_true(connected(world, hub, ben));
+	assert_true(ledger_record(site_ledger(hub->site), member_of(hub, "anna"), &record));
+	by = hash_of(record.admin.bytes, KEY_SIZE);
+	issued = certificate_of(hub, "ben");
+	assert_true(hash_equal(&issued.issuer, &by));
+}
+
+TEST(an_invite_that_the_hub_never_hears_of_is_not_given_out)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct machine *hub = gather_with_admin(world);
+
+	hub->unplugged = true;
+	(void)command(world, anna, named(SITE_COMMAND_INVITE, "ben"));
+	run(world, 15 * USEC_SECOND);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_FAILED);
+	assert_true(strlen(anna->reply.reply.note) > 0);
+	/* The name is free again. */
+	hub->unplugged = false;
+	run(world, 5 * USEC_MINUTE);
+	(void)command(world, anna, named(SITE_COMMAND_INVITE, "ben"));
+	run(world, 5 * USEC_SECOND);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_DONE);
+}
+
+TEST(a_hub_says_why_it_does_not_take_an_invite)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct machine *hub = gather_with_admin(world);
+
+	assert_int_equal(command(world, hub, named(SITE_COMMAND_INVITE, "ben"))->reply.status,
+		SITE_REPLY_DONE);
+	(void)command(world, anna, named(SITE_COMMAND_INVITE, "ben"));
+	run(world, 5 * USEC_SECOND);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_FAILED);
+	assert_non_null(strstr(anna->reply.reply.note, "name"));
+}
+
 TEST(delegating_with_bad_arguments_is_refused)
 {
 	struct world *world = *state;
@@ -3166,6 +3272,10 @@ int main(void)
 		CARRIED(founding_outside_the_supernet_is_refused),
 		CARRIED(founding_under_what_is_no_name_is_refused),
 		CARRIED(founding_with_prefixes_that_cannot_be_is_refused),
+		CARRIED(an_admin_elsewhere_makes_invites_that_the_hub_lets_in),
+		CARRIED(a_hub_without_an_admins_key_asks_the_admin_who_made_the_invite),
+		CARRIED(an_invite_that_the_hub_never_hears_of_is_not_given_out),
+		CARRIED(a_hub_says_why_it_does_not_take_an_invite),
 		CARRIED(delegating_with_bad_arguments_is_refused),
 		CARRIED(delegating_twice_does_not_end_the_agent),
 		CARRIED(an_admin_that_was_removed_is_not_delegated_to_again),

@@ -119,6 +119,10 @@ static void print_record(
 		(void)fprintf(out, "/%u", record->links[i].rtt);
 	}
 	(void)fputc('\n', out);
+	if (key_is_zero(&record->admin))
+		(void)fputs("admin\n", out);
+	else
+		print_hex(out, "admin", record->admin.bytes, KEY_SIZE);
 }
 
 static struct prefix prefix_of(const char *text)
@@ -163,6 +167,7 @@ static void print_records(FILE *out, const struct founding *founding)
 	record.link_count = 2;
 	record.links[0] = (struct direct_link){{{1, 2, 3}}, 123};
 	record.links[1] = (struct direct_link){{{4}}, 65535};
+	record.admin = (struct key){{9}};
 	print_record(out, founding, "record-full", &record);
 }
 
@@ -369,6 +374,7 @@ static void print_grant(FILE *out, const struct founding *founding)
 		.routes = {1, {prefix_of("192.168.9.0/24")}},
 		.tags = {1, {"gaming"}},
 		.expires = FOUNDING_NOW + 86400000};
+	const struct grant_answer answer = {.invite = {{7}}, .clock = FOUNDING_NOW, .why = "taken"};
 	uint8_t bytes[GRANT_SIZE_MAX];
 	struct prng prng;
 	int size;
@@ -394,6 +400,12 @@ static void print_grant(FILE *out, const struct founding *founding)
 	print_hex(out, "signer", admin.bytes, KEY_SIZE);
 	print_hex(out, "hub_private", hub_private.bytes, KEY_SIZE);
 	print_hex(out, "preshared", invitation.preshared_key.bytes, KEY_SIZE);
+	begin_membership(out, "grant-answer", bytes,
+		grant_answer_write(&answer, &founding->collective, bytes));
+	print_number(out, "type", 20);
+	print_number(out, "clock", FOUNDING_NOW);
+	print_hex(out, "invite", answer.invite.bytes, HASH_SIZE);
+	(void)fprintf(out, "why %s\n", answer.why);
 }
 
 static void print_invite(FILE *out)
