@@ -360,7 +360,6 @@ bool check_agreement(const struct check *check, uint32_t *odd)
 /* Who has gone, and was heard to go, has no tunnel and is no member to anybody. */
 static void check_gone(struct check *check, const struct host *gone)
 {
-	const struct fate *fate = &check->fates[gone->number];
 	const struct world *world = check->world;
 
 	for (uint32_t i = 0; i < world->host_count; i++) {
@@ -374,7 +373,7 @@ static void check_gone(struct check *check, const struct host *gone)
 		if (!member || !member->in_force || member->left)
 			continue;
 		/* Who knows its farewell takes it for gone. */
-		if (fate->expelled || gone->told_farewell ||
+		if (ledger_is_revoked(ledger, &gone->site_hash) || gone->told_farewell ||
 			(gone->farewell > 0 && member->sequence >= gone->farewell))
 			check_fail(check, PROPERTY_NO_RETURN, host, "%s is gone, and a member",
 				gone->name);

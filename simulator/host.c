@@ -634,6 +634,15 @@ void host_command(struct host *host, const struct site_command *command)
 	host_event(host, &event);
 }
 
+void host_set_drift(struct host *host, int32_t drift)
+{
+	usec_t ms = host->world->now / USEC_MSEC;
+
+	/* What it was off by until now stays. */
+	host->clock_ms += ms * host->drift / 1000000 - ms * drift / 1000000;
+	host->drift = drift;
+}
+
 void host_set_clock(struct host *host, int64_t offset_ms)
 {
 	host->clock_ms = offset_ms;

@@ -249,6 +249,49 @@ static void usurp(struct host *host)
 			&revocation, fact, &world->admin, &world->collective, world->crypto));
 }
 
+/* Messages and fields that no program of today knows: passed over, passed on, never a fault. */
+static void be_newer(struct host *host)
+{
+	struct record record = false_record(host, host->memory_of.sequence[host->number] + 1);
+	uint8_t bytes[MESSAGE_SIZE_MAX];
+	uint8_t fact[FACT_SIZE_MAX];
+	struct wire_writer writer;
+	struct secret secret;
+	int size;
+
+	wire_writer_init(&writer, bytes, sizeof bytes);
+	wire_write_array(&writer, 5);
+	wire_write_uint(&writer, 9);
+	wire_write_uint(&writer, MESSAGE_PROTOCOL + 1);
+	wire_write_bin(&writer, host->world->collective.bytes, MESSAGE_TAG_SIZE);
+	wire_write_uint(&writer, host_wall(host));
+	wire_write_str(&writer, "what is new");
+	size = wire_writer_end(&writer);
+	assert(size > 0);
+	say(host, bytes, (size_t)size);
+	if (!identity(host, &secret) || prng_below(&host->prng, 50) > 0)
+		return;
+	record.protocol = MESSAGE_PROTOCOL + 1;
+	(void)snprintf(record.program, sizeof record.program, "9.9.9");
+	fact_begin(&writer, fact, FACT_RECORD, 7);
+	wire_write_uint(&writer, FACT_FIRST_FIELD);
+	wire_write_bin(&writer, record.site.bytes, KEY_SIZE);
+	wire_write_uint(&writer, 3);
+	wire_write_uint(&writer, record.sequence);
+	wire_write_uint(&writer, 4);
+	wire_write_uint(&writer, record.issued_at);
+	wire_write_uint(&writer, 5);
+	wire_write_uint(&writer, record.lifetime);
+	wire_write_uint(&writer, 6);
+	wire_write_uint(&writer, record.protocol);
+	wire_write_uint(&writer, 7);
+	wire_write_str(&writer, record.program);
+	wire_write_uint(&writer, 60);
+	wire_write_str(&writer, "a field of the future");
+	say_fact(host, fact,
+		fact_seal(&writer, &secret, &host->world->collective, host->world->crypto));
+}
+
 void host_remember(struct host *host, const struct inner *inner)
 {
 	if (host->mischief != MISCHIEF_REPLAY)
@@ -293,6 +336,9 @@ void host_mischief(struct host *host)
 		break;
 	case MISCHIEF_USURP:
 		usurp(host);
+		break;
+	case MISCHIEF_NEWER:
+		be_newer(host);
 		break;
 	case MISCHIEF_NONE:
 	case MISCHIEF_CENSOR:

@@ -16,6 +16,7 @@ static const char *const names[PLAN_KINDS] = {
 	[PLAN_REBOOT] = "reboot",
 	[PLAN_RENUMBER] = "renumber",
 	[PLAN_CLOCK] = "clock",
+	[PLAN_DRIFT] = "drift",
 	[PLAN_FULL] = "full",
 	[PLAN_LOSS] = "loss",
 	[PLAN_EXPEL] = "expel",
@@ -57,7 +58,7 @@ bool plan_kind_lasts(enum plan_kind kind)
 
 bool plan_kind_has_value(enum plan_kind kind)
 {
-	return kind == PLAN_CLOCK || kind == PLAN_LOSS || kind == PLAN_TWIN;
+	return kind == PLAN_CLOCK || kind == PLAN_DRIFT || kind == PLAN_LOSS || kind == PLAN_TWIN;
 }
 
 void plan_add(struct plan *plan, const struct plan_item *item)
@@ -111,6 +112,9 @@ static int64_t draw_value(struct prng *prng, enum plan_kind kind)
 {
 	if (kind == PLAN_CLOCK)
 		return (int64_t)prng_below(prng, 2 * 86400000) - 86400000;
+	/* A bad quartz is off by 100, a machine that sleeps by more. */
+	if (kind == PLAN_DRIFT)
+		return (int64_t)prng_below(prng, 2001) - 1000;
 	if (kind == PLAN_LOSS)
 		return 100000 + (int64_t)prng_below(prng, 500000);
 	return 0;

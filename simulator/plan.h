@@ -22,6 +22,7 @@ enum plan_kind {
 	PLAN_REBOOT,   /* the home's router forgets */
 	PLAN_RENUMBER, /* the home's router gets a new address; forgets */
 	PLAN_CLOCK,    /* the clock jumps by value ms */
+	PLAN_DRIFT,    /* the clock runs wrong by value per million */
 	PLAN_FULL,     /* the disk is full */
 	PLAN_LOSS,     /* the line loses value per million */
 	PLAN_EXPEL,    /* the owner's doings */

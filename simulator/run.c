@@ -163,6 +163,8 @@ static void begin(struct run *run, const struct plan_item *item)
 	case PLAN_REBOOT:
 		if (host->router)
 			router_reboot(host->router);
+		if (host->carrier)
+			router_reboot(host->carrier);
 		break;
 	case PLAN_RENUMBER:
 		if (host->router)
@@ -170,6 +172,9 @@ static void begin(struct run *run, const struct plan_item *item)
 		break;
 	case PLAN_CLOCK:
 		host_set_clock(host, item->value);
+		break;
+	case PLAN_DRIFT:
+		host_set_drift(host, (int32_t)item->value);
 		break;
 	case PLAN_FULL:
 		host->full = true;
@@ -249,6 +254,7 @@ static void end(struct run *run, const struct plan_item *item)
 	case PLAN_REBOOT:
 	case PLAN_RENUMBER:
 	case PLAN_CLOCK:
+	case PLAN_DRIFT:
 	case PLAN_EXPEL:
 	case PLAN_LEAVE:
 	case PLAN_ROTATE:
@@ -325,7 +331,8 @@ static void furnish(struct run *run)
 		link_init(&host->up, &scenario->line, &world->prng, 2 * (uint64_t)i);
 		link_init(&host->down, &scenario->line, &world->prng, 2 * (uint64_t)i + 1);
 		if (i > 0 && scenario->router_count > 0)
-			world_add_router(world, i, &scenario->routers[i % scenario->router_count]);
+			world_add_router(world, i, &scenario->routers[i % scenario->router_count],
+				scenario->router_carrier[i % scenario->router_count]);
 	}
 	for (uint32_t i = 0; i < scenario->mischief_count; i++) {
 		struct host *host = &world->hosts[scenario->mischief[i].site];
@@ -383,6 +390,10 @@ static void heal(struct run *run)
 		struct host *host = &world->hosts[i];
 
 		host->full = false;
+		world_wall(world, i, 0, false);
+		world_wall(world, 0, i, false);
+		host->up.options.loss = run->scenario->line.loss;
+		host->down.options.loss = run->scenario->line.loss;
 		/* What it says at such a rate never comes to rest. */
 		if (host->mischief == MISCHIEF_EQUIVOCATE)
 			host->mischief = MISCHIEF_GARBAGE;

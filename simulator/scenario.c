@@ -47,6 +47,7 @@ enum property property_of(const char *name)
 struct router_kind {
 	const char *name;
 	struct router_options options;
+	bool carrier;
 };
 
 #define HOME                                                                   \
@@ -56,43 +57,57 @@ struct router_kind {
 #define ROUTER_KINDS (sizeof router_kinds / sizeof router_kinds[0])
 
 static const struct router_kind router_kinds[] = {
-	{"home", {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
-			 .filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-			 .allocation = ROUTER_PORT_KEPT,
-			 .input = ROUTER_INPUT_DROP,
-			 HOME}},
-	{"home-accepting", {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
-				   .filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-				   .allocation = ROUTER_PORT_KEPT,
-				   .input = ROUTER_INPUT_ACCEPT,
-				   HOME}},
-	{"full-cone", {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
-			      .filtering = ROUTER_ENDPOINT_INDEPENDENT,
-			      .allocation = ROUTER_PORT_KEPT,
-			      .input = ROUTER_INPUT_DROP,
-			      .hairpin = true,
-			      HOME}},
-	{"address-restricted", {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
-				       .filtering = ROUTER_ADDRESS_DEPENDENT,
-				       .allocation = ROUTER_PORT_KEPT,
-				       .input = ROUTER_INPUT_DROP,
-				       HOME}},
-	{"symmetric", {.mapping = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-			      .filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-			      .allocation = ROUTER_PORT_RANDOM,
-			      .input = ROUTER_INPUT_DROP,
-			      HOME}},
-	{"sequential", {.mapping = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-			       .filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-			       .allocation = ROUTER_PORT_SEQUENTIAL,
-			       .input = ROUTER_INPUT_DROP,
-			       HOME}},
-	{"blocked", {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
-			    .filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-			    .allocation = ROUTER_PORT_KEPT,
-			    .input = ROUTER_INPUT_DROP,
-			    .udp_blocked = true,
-			    HOME}},
+	{.name = "home",
+		.options = {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
+			.filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.allocation = ROUTER_PORT_KEPT,
+			.input = ROUTER_INPUT_DROP,
+			HOME}},
+	{.name = "home-accepting",
+		.options = {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
+			.filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.allocation = ROUTER_PORT_KEPT,
+			.input = ROUTER_INPUT_ACCEPT,
+			HOME}},
+	{.name = "full-cone",
+		.options = {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
+			.filtering = ROUTER_ENDPOINT_INDEPENDENT,
+			.allocation = ROUTER_PORT_KEPT,
+			.input = ROUTER_INPUT_DROP,
+			.hairpin = true,
+			HOME}},
+	{.name = "address-restricted",
+		.options = {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
+			.filtering = ROUTER_ADDRESS_DEPENDENT,
+			.allocation = ROUTER_PORT_KEPT,
+			.input = ROUTER_INPUT_DROP,
+			HOME}},
+	{.name = "symmetric",
+		.options = {.mapping = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.allocation = ROUTER_PORT_RANDOM,
+			.input = ROUTER_INPUT_DROP,
+			HOME}},
+	{.name = "sequential",
+		.options = {.mapping = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.allocation = ROUTER_PORT_SEQUENTIAL,
+			.input = ROUTER_INPUT_DROP,
+			HOME}},
+	{.name = "blocked",
+		.options = {.mapping = ROUTER_ENDPOINT_INDEPENDENT,
+			.filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.allocation = ROUTER_PORT_KEPT,
+			.input = ROUTER_INPUT_DROP,
+			.udp_blocked = true,
+			HOME}},
+	{"carrier",
+		{.mapping = ROUTER_ENDPOINT_INDEPENDENT,
+			.filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+			.allocation = ROUTER_PORT_KEPT,
+			.input = ROUTER_INPUT_DROP,
+			HOME},
+		.carrier = true},
 };
 
 static const char *const mischiefs[MISCHIEFS] = {
@@ -103,6 +118,7 @@ static const char *const mischiefs[MISCHIEFS] = {
 	[MISCHIEF_EQUIVOCATE] = "equivocate",
 	[MISCHIEF_LIE] = "lie",
 	[MISCHIEF_USURP] = "usurp",
+	[MISCHIEF_NEWER] = "newer",
 	[MISCHIEF_CENSOR] = "censor",
 };
 
@@ -500,6 +516,7 @@ static void read_router(struct reading *reading, const struct tree_node *item)
 			SCENARIO_ROUTERS_MAX);
 	} else {
 		scenario->router_names[scenario->router_count] = router_kinds[kind].name;
+		scenario->router_carrier[scenario->router_count] = router_kinds[kind].carrier;
 		scenario->routers[scenario->router_count++] = router_kinds[kind].options;
 	}
 }
@@ -684,6 +701,8 @@ static const char *value_meaning(enum plan_kind kind)
 {
 	if (kind == PLAN_CLOCK)
 		return "by how many milliseconds the clock is off";
+	if (kind == PLAN_DRIFT)
+		return "by how many millionths the clock runs wrong";
 	if (kind == PLAN_LOSS)
 		return "how many packets of a million are lost";
 	return "the site that becomes the copy";

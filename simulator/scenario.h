@@ -69,6 +69,7 @@ struct scenario {
 	uint32_t router_count; /* homes take them in turn; none: no routers */
 	struct router_options routers[SCENARIO_ROUTERS_MAX];
 	const char *router_names[SCENARIO_ROUTERS_MAX];
+	bool router_carrier[SCENARIO_ROUTERS_MAX]; /* behind one of the provider's */
 	uint32_t mischief_count;
 	struct scenario_mischief mischief[SCENARIO_MISCHIEF_MAX];
 	uint32_t properties;                 /* bits */

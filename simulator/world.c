@@ -12,12 +12,15 @@
 #define LEAST_DELAY 1 /* µs: nothing arrives in the moment it was sent */
 #define OUTSIDE_BASE 0x0b000001
 #define INSIDE_BASE 0xc0a80002
+#define SHARED_BASE 0x64400000 /* 100.64.0.0, between providers and their customers */
 #define FNV_PRIME UINT64_C(1099511628211)
 
 struct address world_outside(const struct world *world, uint32_t number)
 {
 	const struct host *host = &world->hosts[number];
 
+	if (host->carrier)
+		return router_options(host->carrier)->outside;
 	if (host->router)
 		return router_options(host->router)->outside;
 	return address_ipv4(OUTSIDE_BASE + number);
@@ -86,7 +89,7 @@ static void make_host(struct world *world, uint32_t number)
 					    : 16,
 		.crypto = world->crypto,
 		.built_ms = WORLD_WALL - UINT64_C(86400000) * 30,
-		.program = "0.1.0",
+		.program = number % 4 == 3 ? "0.2.0" : "0.1.0",
 	};
 	host->memory_of.sequence = calloc(world->options.sites, sizeof(uint64_t));
 	host->memory_of.left = calloc(world->options.sites, sizeof(uint64_t));
@@ -130,6 +133,7 @@ void world_free(struct world *world)
 
 		host_free(host);
 		router_free(host->router);
+		router_free(host->carrier);
 		store_close(host->store);
 		free(host->memory_of.sequence);
 		free(host->memory_of.left);
@@ -144,12 +148,34 @@ void world_free(struct world *world)
 	free(world);
 }
 
-void world_add_router(struct world *world, uint32_t number, const struct router_options *options)
+/* Translation by a provider: one mapping for all, few ports, and nobody gets in uncalled. */
+static void add_carrier(struct host *host, const struct address *inside)
+{
+	const struct router_options options = {
+		.outside = address_ipv4(OUTSIDE_BASE + host->number),
+		.inside = {address_ipv4(SHARED_BASE), 10},
+		.mapping = ROUTER_ENDPOINT_INDEPENDENT,
+		.filtering = ROUTER_ADDRESS_AND_PORT_DEPENDENT,
+		.allocation = ROUTER_PORT_RANDOM,
+		.input = ROUTER_INPUT_DROP,
+		.ports_max = 64,
+		.timeout_new = 30 * USEC_SECOND,
+		.timeout_assured = 300 * USEC_SECOND,
+	};
+
+	assert(prefix_has_address(&options.inside, inside));
+	host->carrier = router_new(&options, &host->prng);
+}
+
+void world_add_router(
+	struct world *world, uint32_t number, const struct router_options *options, bool carrier)
 {
 	struct host *host = &world->hosts[number];
 	struct router_options own = *options;
 
-	own.outside = address_ipv4(OUTSIDE_BASE + number);
+	own.outside = address_ipv4((carrier ? SHARED_BASE + 2 : OUTSIDE_BASE) + number);
+	if (carrier)
+		add_carrier(host, &own.outside);
 	own.inside = (struct prefix){address_ipv4(0xc0a80000), 24};
 	host->local.address = address_ipv4(INSIDE_BASE);
 	host->router = router_new(&own, &host->prng);
@@ -202,7 +228,7 @@ void world_renumber(struct world *world, uint32_t number)
 
 	world->moved[number]++;
 	outside = address_ipv4(outside_number(world, number));
-	router_renumber(host->router, &outside);
+	router_renumber(host->carrier ? host->carrier : host->router, &outside);
 }
 
 static void copy_of(struct world *world, usec_t at, uint32_t to, const struct packet *packet)
@@ -236,6 +262,26 @@ static void carry(struct world *world, struct host *from, const struct packet *p
 		copy_of(world, at + 2 * LEAST_DELAY + (at - world->now) / 2, number, packet);
 }
 
+/* Through one router on the way out. Returns whether it came out there. */
+static bool pass_out(struct host *from, struct router *router, struct packet *packet)
+{
+	struct world *world = from->world;
+
+	if (!router)
+		return true;
+	switch (router_from_inside(router, world->now, packet)) {
+	case ROUTER_OUT:
+		return true;
+	case ROUTER_IN:
+		copy_of(world, world->now + LEAST_DELAY, from->number, packet);
+		return false;
+	case ROUTER_DROPPED:
+	case ROUTER_CONSUMED:
+		break;
+	}
+	return false;
+}
+
 void world_send(struct host *from, const struct packet *packet)
 {
 	struct world *world = from->world;
@@ -243,25 +289,23 @@ void world_send(struct host *from, const struct packet *packet)
 
 	world->datagrams++;
 	memcpy(&sent, packet, offsetof(struct packet, inner.bytes) + packet->inner.size);
-	if (from->router) {
-		switch (router_from_inside(from->router, world->now, &sent)) {
-		case ROUTER_OUT:
-			break;
-		case ROUTER_IN:
-			copy_of(world, world->now + LEAST_DELAY, from->number, &sent);
-			return;
-		case ROUTER_DROPPED:
-		case ROUTER_CONSUMED:
-			return;
-		}
-	}
-	carry(world, from, &sent);
+	world_mix(world, packet->size, packet->destination.port, from->number);
+	if (pass_out(from, from->router, &sent) && pass_out(from, from->carrier, &sent))
+		carry(world, from, &sent);
 }
 
-static void arrive(struct world *world, struct host *host, struct packet *packet)
+/* Through one router on the way in; what turned round inside is in already. */
+static bool pass_in(struct host *host, struct router *router, struct packet *packet)
 {
-	if (host->router && !address_equal(&packet->destination.address, &host->local.address) &&
-		router_from_outside(host->router, world->now, packet) != ROUTER_IN)
+	return !router || address_equal(&packet->destination.address, &host->local.address) ||
+	       (router != host->router && !address_equal(&packet->destination.address,
+						  &router_options(router)->outside)) ||
+	       router_from_outside(router, host->world->now, packet) == ROUTER_IN;
+}
+
+static void arrive(struct host *host, struct packet *packet)
+{
+	if (!pass_in(host, host->carrier, packet) || !pass_in(host, host->router, packet))
 		return;
 	if (!endpoint_equal(&packet->destination, &host->local))
 		return;
@@ -279,7 +323,7 @@ void world_run(struct world *world, usec_t until)
 		world->events++;
 		switch ((enum event_kind)item.kind) {
 		case EVENT_ARRIVAL:
-			arrive(world, host, item.data);
+			arrive(host, item.data);
 			free(item.data);
 			break;
 		case EVENT_WIREGUARD:

@@ -36,6 +36,7 @@ enum mischief {
 	MISCHIEF_EQUIVOCATE, /* two records under one number */
 	MISCHIEF_LIE,        /* certificates and revocations that it may not sign */
 	MISCHIEF_USURP,      /* has an admin's key: admits and expels whom it invents */
+	MISCHIEF_NEWER,      /* speaks like a program of the future, beside what we understand */
 	MISCHIEF_CENSOR,     /* a hub that passes nothing of one site on */
 	MISCHIEFS,
 };
@@ -70,8 +71,9 @@ struct host {
 	int64_t clock_ms; /* off by this much */
 	int32_t drift;    /* per million */
 	usec_t paused_until;
-	struct endpoint local; /* address and port of WireGuard, inside */
-	struct router *router; /* NULL: none */
+	struct endpoint local;  /* address and port of WireGuard, inside */
+	struct router *router;  /* NULL: none */
+	struct router *carrier; /* its provider's, in front of that one; NULL: none */
 	struct link up;
 	struct link down;
 	struct wireguard *backbone;
@@ -154,8 +156,9 @@ void world_free(struct world *world);
 /* The outside address of a host, and where it is found. */
 struct address world_outside(const struct world *world, uint32_t number);
 
-/* Puts a host behind a router. */
-void world_add_router(struct world *world, uint32_t number, const struct router_options *options);
+/* Puts a host behind a router; carrier: and that one behind one of its provider's. */
+void world_add_router(
+	struct world *world, uint32_t number, const struct router_options *options, bool carrier);
 
 /* The home's router gets a new address from its provider. */
 void world_renumber(struct world *world, uint32_t number);
@@ -176,6 +179,7 @@ void host_event(struct host *host, const struct site_event *event);
 uint64_t host_wall(const struct host *host);
 
 void host_set_clock(struct host *host, int64_t offset_ms);
+void host_set_drift(struct host *host, int32_t drift);
 void host_wake(struct host *host); /* after a pause */
 
 /* Sends a ping to another host's overlay address. */

@@ -37,7 +37,7 @@ for name in "${names[@]}"; do
 	if is_heavy "$name"; then
 		check "$name" holds "$name"
 	else
-		check "$name, 60 seeds" holds "$name" --seeds 1..60
+		check "$name, 40 seeds" holds "$name" --seeds 1..40
 		check "$name, with sanitizers" holds_sanitized "$name"
 	fi
 done
