@@ -119,10 +119,10 @@ TEST(scenario_unknown_words_are_refused_with_the_nearest)
 	expect_only(BASE "routers: [hom]\n", 4, 11, "\"hom\" is no router: did you mean \"home\"?");
 	expect_only(BASE "routers: [fridge]\n", 4, 11,
 		"\"fridge\" is no router; there are: home, home-accepting, full-cone, "
-		"address-restricted, symmetric, sequential, blocked");
+		"address-restricted, symmetric, sequential, blocked, carrier");
 	expect_only(BASE "mischief: [{site: 1, does: none}]\n", 4, 28,
 		"\"none\" is no mischief; there are: garbage, flood, replay, equivocate, lie, "
-		"usurp, censor");
+		"usurp, newer, censor");
 	expect_only(BASE "crypto: rael\n", 4, 9,
 		"\"rael\" is no kind of cryptography: did you mean \"real\"?");
 	expect_only(BASE "properties: [p1]\n", 4, 14, "\"p1\" is no property: they are P1 to P15");
@@ -396,7 +396,7 @@ static const char everything[] =
 	"line: {delay: 20ms, jitter: 1us, loss: 1.5%, well: 60s, ill: 500ms, duplicate: 0.0001%, "
 	"reorder: 100%, rate: 12345, queue: 7ms, mtu: 1400}\n"
 	"routers: [home, home-accepting, full-cone, address-restricted, symmetric, sequential, "
-	"blocked]\n"
+	"blocked, carrier]\n"
 	"mischief:\n"
 	"  - {site: 0, does: censor, to: 2}\n"
 	"  - {site: 1, does: garbage}\n"
@@ -411,6 +411,7 @@ static const char everything[] =
 	"  - {at: 6ms, do: reboot, site: 4}\n"
 	"  - {at: 7ms, do: renumber, site: 4}\n"
 	"  - {at: 8ms, do: clock, site: 5, value: -86400000}\n"
+	"  - {at: 8ms, do: drift, site: 5, value: -100}\n"
 	"  - {at: 9ms, do: full, site: 5}\n"
 	"  - {at: 10ms, do: loss, site: 6, for: 1m, value: 0}\n"
 	"  - {at: 1s, do: expel, site: 6}\n"

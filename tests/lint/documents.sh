@@ -122,7 +122,7 @@ scenario_names() {
 	case $1 in
 	key) sed -n '/ words keys = /,/;$/p' simulator/scenario.c | grep -oE '"[a-z_]+"' | tr -d '"' ;;
 	kind) sed -nE 's/^\t\[PLAN_[A-Z_]+\] = "(.*)",/\1/p' simulator/plan.c ;;
-	router) sed -nE 's/^\t\{"([a-z-]+)", \{\.mapping.*/\1/p' simulator/scenario.c ;;
+	router) sed -n '/router_kinds\[\] = {/,/^};/p' simulator/scenario.c | sed -nE 's/.*\.name = "([a-z-]+)".*/\1/p' ;;
 	mischief) sed -nE 's/^\t\[MISCHIEF_[A-Z]+\] = "(.*)",/\1/p' simulator/scenario.c | grep -vx none ;;
 	property) sed -nE 's/^\t\[PROPERTY_[A-Z_]+\] = "(P[0-9]+)",/\1/p' simulator/scenario.c ;;
 	esac | sort -u
