@@ -14,6 +14,8 @@
 #include "base/prng.h"
 #include "base/usec.h"
 
+#define LINK_HOPS 5
+
 struct link_options {
 	usec_t delay;       /* one way */
 	usec_t jitter;      /* added evenly from 0 to this */
@@ -25,6 +27,7 @@ struct link_options {
 	uint64_t rate;      /* bytes a second; 0: no bound */
 	usec_t queue;       /* the longest wait in the queue; more is dropped */
 	uint16_t mtu;       /* the largest UDP payload; 0: no bound */
+	uint8_t hops;       /* routers between home and the middle of the internet */
 };
 
 struct link {

@@ -459,13 +459,14 @@ static const struct tree_node *take_map(
 static void read_line(struct reading *reading)
 {
 	static const struct words keys = {
-		10, {"delay", "jitter", "loss", "well", "ill", "duplicate", "reorder", "rate",
-			    "queue", "mtu"}};
+		11, {"delay", "jitter", "loss", "well", "ill", "duplicate", "reorder", "rate",
+			    "queue", "mtu", "hops"}};
 	const struct tree_node *map = take_map(
 		reading, reading->root, "line", "{delay: 20ms, loss: 1%}");
 	struct link_options *line = &reading->scenario->line;
 	uint32_t before = reading->problems->count;
 	uint64_t mtu = 0;
+	uint64_t hops;
 
 	if (!map)
 		return;
@@ -481,6 +482,8 @@ static void read_line(struct reading *reading)
 	(void)take_time(reading, map, "queue", &line->queue);
 	(void)take_number(reading, map, "mtu", 0, UINT16_MAX, &mtu);
 	line->mtu = (uint16_t)mtu;
+	if (take_number(reading, map, "hops", 0, 31, &hops))
+		line->hops = (uint8_t)hops;
 	if (reading->problems->count > before)
 		return;
 	if ((line->well > 0) != (line->ill > 0))
@@ -1047,7 +1050,7 @@ int scenario_load(struct scenario *ret, const char *path, struct problems *probl
 		.heal_at = USEC_NEVER,
 		.settle = USEC_MINUTE,
 		.crypto_by_seed = true,
-		.line = {.delay = 10 * USEC_MSEC},
+		.line = {.delay = 10 * USEC_MSEC, .hops = LINK_HOPS},
 		.properties = SCENARIO_PROPERTIES_ALL,
 		.expected = PROPERTY_NONE,
 	};

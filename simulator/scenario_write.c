@@ -58,6 +58,7 @@ static void write_line(FILE *out, const struct link_options *line)
 		write_key_time(out, ", queue: ", line->queue);
 	if (line->mtu > 0)
 		(void)fprintf(out, ", mtu: %u", line->mtu);
+	(void)fprintf(out, ", hops: %u", line->hops);
 	(void)fputs("}\n", out);
 }
 

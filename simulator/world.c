@@ -255,7 +255,8 @@ static void carry(struct world *world, struct host *from, const struct packet *p
 		return;
 	to = &world->hosts[number];
 	at = link_pass(&to->down, at, packet->size);
-	if (at == USEC_NEVER)
+	/* One that is to die on the way has opened the sender's router, and reaches no other. */
+	if (at == USEC_NEVER || packet->ttl <= from->up.options.hops + to->down.options.hops)
 		return;
 	copy_of(world, at + LEAST_DELAY, number, packet);
 	if (link_copies(&from->up))

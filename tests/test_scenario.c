@@ -394,7 +394,7 @@ static const char everything[] =
 	"heal: 1500ms\n"
 	"settle: 1234567us\n"
 	"line: {delay: 20ms, jitter: 1us, loss: 1.5%, well: 60s, ill: 500ms, duplicate: 0.0001%, "
-	"reorder: 100%, rate: 12345, queue: 7ms, mtu: 1400}\n"
+	"reorder: 100%, rate: 12345, queue: 7ms, mtu: 1400, hops: 7}\n"
 	"routers: [home, home-accepting, full-cone, address-restricted, symmetric, sequential, "
 	"blocked, carrier]\n"
 	"mischief:\n"
