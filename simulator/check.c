@@ -6,9 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPOKE_BURST_MAX (200 * 1024) /* bytes in one look, ten seconds */
-#define IDLE_MAX 60                  /* bytes a second of a spoke at rest */
+#include "gossip/ledger_internal.h"
+#include "simulator/host.h"
+
+#define SPOKE_BURST_MAX (72 * 1024) /* bytes in one look, ten seconds: staged packets come at once, */
+#define SPOKE_BURST_EACH 1024       /* and for each site */
+#define HUB_BURST_MAX (300 * 1024)
+#define HUB_BURST_EACH (32 * 1024)
+#define IDLE_MAX 60 /* bytes a second of a spoke at rest */
 #define LOOK_EVERY (10 * USEC_SECOND)
+#define STEPS_AT_ONCE_MAX 20000
+#define STEPS_A_SECOND_MAX 2500
+#define UNSETTLED_MAX (10 * USEC_SECOND)
 #define LEAVING_MAX (8 * USEC_SECOND)
 #define FORCED_EVERY (5 * USEC_MINUTE)
 
@@ -67,8 +76,115 @@ static void check_limits(struct check *check, const struct host *host)
 
 void check_step(struct world *world, struct host *host, void *context)
 {
-	(void)world;
-	check_limits(context, host);
+	struct check *check = context;
+	struct fate *fate = &check->fates[host->number];
+
+	check_limits(check, host);
+	fate->steps++;
+	if (fate->stepped_at != world->now)
+		fate->steps_at_once = 0;
+	fate->stepped_at = world->now;
+	if (++fate->steps_at_once > STEPS_AT_ONCE_MAX) {
+		check_fail(check, PROPERTY_TRAFFIC, host, "steps in one moment come to no end");
+		world->stopped = true;
+	}
+}
+
+static void check_steps(struct check *check, const struct host *host)
+{
+	struct fate *fate = &check->fates[host->number];
+
+	if (fate->steps > STEPS_A_SECOND_MAX + (host->hub ? 60u * check->world->host_count : 0) &&
+		host->mischief == MISCHIEF_NONE && check->scenario->mischief_count == 0)
+		check_fail(check, PROPERTY_TRAFFIC, host, "%llu steps in a second",
+			(unsigned long long)fate->steps);
+	fate->steps = 0;
+}
+
+/* Whoever is nobody says something to a hub: at no port of it is there an answer. */
+static void check_silence(struct check *check, struct host *host)
+{
+	static const struct {
+		uint8_t address[4];
+		uint16_t port;
+	} strangers[] = {
+		{{169, 254, 77, 250}, SITE_JOIN_PORT}, /* invited by nobody */
+		{{169, 254, 77, 1}, SITE_JOIN_PORT},   /* invited, but this is no request */
+		{{10, 100, 250, 1}, SITE_PORT},        /* no member */
+		{{10, 100, 250, 1}, SITE_JOIN_PORT},
+		{{10, 100, 1, 1}, 7777}, /* a port that nothing has to do with */
+	};
+	uint32_t turn = (uint32_t)(check->world->now / USEC_SECOND) % 20;
+	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
+	const struct site_actions *actions = &check->world->actions;
+	uint8_t bytes[200];
+
+	if (turn >= sizeof strangers / sizeof strangers[0] || host->mischief != MISCHIEF_NONE)
+		return;
+	for (size_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)((uint64_t)check->world->now / USEC_SECOND * 31 + i * i);
+	event.datagram.from.address = (struct address){.family = ADDRESS_IPV4};
+	memcpy(event.datagram.from.address.bytes, strangers[turn].address, 4);
+	event.datagram.from.port = strangers[turn].port;
+	event.datagram.port = strangers[turn].port;
+	event.datagram.bytes = bytes;
+	event.datagram.size = sizeof bytes;
+	host_event(host, &event);
+	for (uint32_t i = 0; i < actions->count; i++) {
+		const struct site_action *action = &actions->items[i];
+
+		if (action->kind == SITE_SEND && action->send.port == strangers[turn].port &&
+			address_equal(&action->send.to.address, &event.datagram.from.address))
+			check_fail(
+				check, PROPERTY_SILENCE, host, "a stranger got an answer within");
+	}
+}
+
+/* What a started agent, and a changed ledger, lead to is told soon: until then nothing is checked.
+ */
+static void check_settling(struct check *check, const struct host *host)
+{
+	struct fate *fate = &check->fates[host->number];
+	bool settled = site_wakeup(host->site) > check->world->now &&
+		       (host->said_all || site_state(host->site) == SITE_BLANK);
+
+	if (settled || check->world->now < host->paused_until) {
+		fate->unsettled_since = 0;
+		return;
+	}
+	if (fate->unsettled_since == 0)
+		fate->unsettled_since = check->world->now;
+	if (check->world->now - fate->unsettled_since > UNSETTLED_MAX)
+		check_fail(check, PROPERTY_CONFIGURATION, host,
+			"its configuration is not settled for ten seconds");
+}
+
+/* Who is out has nothing left on its machine. */
+static void check_out(struct check *check, const struct host *host)
+{
+	if (site_state(host->site) != SITE_OUT || site_wakeup(host->site) <= check->world->now)
+		return;
+	if (host->backbone || host->route_count > 0 || host->overlay.family != ADDRESS_NONE)
+		check_fail(check, PROPERTY_CONFIGURATION, host,
+			"it is out, and has a tunnel, an address or routes");
+}
+
+/* Every record that is held is what its owner signed, and was not old when it came. */
+static void check_records(struct check *check, struct host *host)
+{
+	const struct ledger *ledger = site_ledger(host->site);
+
+	for (uint32_t i = 0; i < ledger->members.count; i++) {
+		const struct member *member = table_at(&ledger->members, i);
+		struct record record;
+		struct fact fact;
+
+		if (!ledger_record(ledger, member, &record))
+			continue;
+		fact = ledger_fact(ledger, member->record);
+		if (!fact_verify(&fact, &record.site, &ledger->collective, check->world->crypto))
+			check_fail(check, PROPERTY_SEQUENCE, host, "holds a record nobody signed");
+	}
 }
 
 /* Every second. */
@@ -166,10 +282,72 @@ static void check_leaver(struct check *check, const struct host *host, const str
 			about->name);
 }
 
+/* Whether somebody signed that a hub's peer has this prefix; or, at a spoke, that it may. */
+static bool is_certified(const struct check *check, const struct host *host,
+	const struct member *owner, const struct prefix *prefix)
+{
+	struct certificate certificate;
+
+	if (!site_is_hub(host->site))
+		return prefix->length >= 8 &&
+		       (prefix_equal(prefix, &check->world->supernet) ||
+			       !prefix_overlaps(prefix, &check->world->supernet));
+	if (check->scenario->rotates)
+		return true;
+	if (!owner)
+		return is_join_address(prefix);
+	ledger_certificate(site_ledger(host->site), owner, &certificate);
+	for (uint32_t i = 0; i < certificate.subnets.count; i++) {
+		if (prefix_equal(prefix, &certificate.subnets.items[i]))
+			return true;
+	}
+	for (uint32_t i = 0; i < certificate.routes.count; i++) {
+		if (prefix_equal(prefix, &certificate.routes.items[i]))
+			return true;
+	}
+	return false;
+}
+
+/* What is certified of an honest member in force is let through, all of it. */
+static void check_complete(struct check *check, const struct host *host, const struct member *owner,
+	const struct host *about, uint32_t count)
+{
+	struct certificate certificate;
+
+	if (!owner->in_force || owner->left || check->scenario->rotates || !about ||
+		about->mischief != MISCHIEF_NONE)
+		return;
+	ledger_certificate(site_ledger(host->site), owner, &certificate);
+	if (count < certificate.subnets.count + certificate.routes.count)
+		check_fail(check, PROPERTY_CONFIGURATION, host,
+			"the peer of %s lacks a prefix of its certificate", about->name);
+}
+
+static void check_hubs_peer(struct check *check, const struct host *host,
+	const struct member *owner, const struct prefix *allowed, uint32_t count)
+{
+	const struct host *about = owner ? world_host(check->world, &owner->id) : NULL;
+
+	if (!owner) {
+		if (!check->scenario->rotates && !(count == 1 && is_join_address(&allowed[0])))
+			check_fail(check, PROPERTY_CONFIGURATION, host, "a peer that is nobody's");
+		return;
+	}
+	check_complete(check, host, owner, about, count);
+	if (check->scenario->joining)
+		return;
+	check_leaver(check, host, owner);
+	for (uint32_t i = 0; i < count; i++) {
+		if (about && !is_founded(check->world, about, &allowed[i]))
+			check_fail(check, PROPERTY_CONFIGURATION, host,
+				"%s has a prefix that is not in its certificate", about->name);
+	}
+}
+
 static void check_peer(struct check *check, const struct host *host, const struct key *key)
 {
-	const struct ledger *ledger = site_ledger(host->site);
-	const struct member *owner = owner_of(ledger, key);
+	const struct member *owner = owner_of(site_ledger(host->site), key);
+	bool settled = site_state(host->site) == SITE_MEMBER && !check->scenario->rotates;
 	struct wireguard_statistics seen;
 	struct prefix allowed[64];
 	uint32_t count = wireguard_allowed(host->backbone, key, allowed, 64);
@@ -178,22 +356,18 @@ static void check_peer(struct check *check, const struct host *host, const struc
 	if (!seen.has_endpoint && seen.keepalive > 0)
 		check_fail(check, PROPERTY_CONFIGURATION, host,
 			"a peer without endpoint is kept alive");
-	if (!site_is_hub(host->site) || check->scenario->joining)
-		return;
-	if (!owner) {
-		if (check->scenario->rotates || (count == 1 && is_join_address(&allowed[0])))
-			return;
-		check_fail(check, PROPERTY_CONFIGURATION, host, "a peer that is nobody's");
-		return;
-	}
-	check_leaver(check, host, owner);
+	if (settled && owner && key_is_zero(&seen.preshared))
+		check_fail(check, PROPERTY_CONFIGURATION, host, "a peer without preshared key");
 	for (uint32_t i = 0; i < count; i++) {
-		const struct host *about = world_host(check->world, &owner->id);
-
-		if (about && !is_founded(check->world, about, &allowed[i]))
+		if (!is_certified(check, host, owner, &allowed[i]))
 			check_fail(check, PROPERTY_CONFIGURATION, host,
-				"%s has a prefix that is not in its certificate", about->name);
+				"a peer has a prefix that nobody certified");
 	}
+	if (site_is_hub(host->site))
+		check_hubs_peer(check, host, owner, allowed, count);
+	else if (settled && !check->scenario->joining && !(owner && owner->hub))
+		check_fail(
+			check, PROPERTY_CONFIGURATION, host, "a spoke has a peer besides its hub");
 }
 
 static void check_configuration(struct check *check, struct host *host)
@@ -244,7 +418,10 @@ static void check_eviction(struct check *check, const struct host *hub)
 
 static void check_traffic(struct check *check)
 {
-	uint64_t all_facts = (uint64_t)check->world->host_count * 1024;
+	const uint64_t sites = check->world->host_count;
+	/* Who meets for the first time, or lost its state, has all to say. */
+	const bool cold = !check->scenario->acquainted || check->scenario->joining ||
+			  check->scenario->forgets;
 
 	if (check->world->now - check->looked_at < LOOK_EVERY)
 		return;
@@ -252,13 +429,12 @@ static void check_traffic(struct check *check)
 	for (uint32_t i = 0; i < check->world->host_count; i++) {
 		struct host *host = &check->world->hosts[i];
 		uint64_t sent = host->sent_bytes - check->fates[i].sent_before;
-		uint64_t most = SPOKE_BURST_MAX;
+		uint64_t most = host->hub ? HUB_BURST_MAX + HUB_BURST_EACH * sites
+					  : SPOKE_BURST_MAX + SPOKE_BURST_EACH * sites;
 
 		check->fates[i].sent_before = host->sent_bytes;
-		if (host->hub)
-			most *= check->world->host_count;
-		/* A collective that meets for the first time has all to say. */
-		most += all_facts * (host->hub ? check->world->host_count : 2);
+		if (cold)
+			most += 1024 * sites * (host->hub ? sites : 2);
 		if (host->mischief == MISCHIEF_NONE && sent > most)
 			check_fail(check, PROPERTY_TRAFFIC, host, "%llu bytes in ten seconds",
 				(unsigned long long)sent);
@@ -281,6 +457,8 @@ static void check_host(struct check *check, struct host *host)
 	for (uint32_t i = 0; i < check->world->host_count; i++)
 		check_memory(check, host, i);
 	check_privacy(check, host);
+	check_records(check, host);
+	check_out(check, host);
 	if (host->number < 16)
 		check_configuration(check, host);
 	if (host->hub && site_is_hub(host->site))
@@ -304,8 +482,12 @@ void check_all(struct check *check, bool forced)
 	for (uint32_t i = 0; i < world->host_count; i++) {
 		struct host *host = &world->hosts[i];
 
+		check_steps(check, host);
 		if (!host->running || !site_ledger(host->site))
 			continue;
+		check_settling(check, host);
+		if (host->hub && !forced)
+			check_silence(check, host);
 		if (host->leaks > 0)
 			check_fail(check, PROPERTY_REACH, host,
 				"a packet for the overlay left in clear");
@@ -407,13 +589,60 @@ static void check_each(struct check *check, bool faults)
 	}
 }
 
+/* Member by member, and not by the hashes that the sites themselves go by. */
+static bool holds_alike(const struct check *check, const struct ledger *a, const struct ledger *b)
+{
+	if (a->members.count != b->members.count || a->revocations.count != b->revocations.count ||
+		a->admins.count != b->admins.count)
+		return false;
+	for (uint32_t i = 0; i < a->members.count; i++) {
+		const struct member *x = table_at(&a->members, i);
+		const struct member *y = table_at(&b->members, i);
+		uint64_t now = WORLD_WALL + (uint64_t)(check->world->now / USEC_MSEC);
+
+		if (memcmp(&x->id, &y->id, sizeof x->id) != 0 || x->version != y->version ||
+			x->in_force != y->in_force ||
+			!hash_equal(&x->certificate_hash, &y->certificate_hash))
+			return false;
+		if (!member_is_live(x, now) && !member_is_live(y, now))
+			continue;
+		if (x->sequence != y->sequence || x->left != y->left ||
+			!hash_equal(&x->record_hash, &y->record_hash))
+			return false;
+	}
+	for (uint32_t i = 0; i < a->revocations.count; i++) {
+		const struct revocation_row *x = table_at(&a->revocations, i);
+		const struct revocation_row *y = table_at(&b->revocations, i);
+
+		if (!hash_equal(&x->subject, &y->subject) || !hash_equal(&x->hash, &y->hash))
+			return false;
+	}
+	return true;
+}
+
+static bool check_alike(const struct check *check, uint32_t *odd)
+{
+	const struct ledger *first = NULL;
+
+	for (uint32_t i = 0; i < check->world->host_count; i++) {
+		if (!check_is_core(check, i))
+			continue;
+		*odd = i;
+		if (!first)
+			first = site_ledger(check->world->hosts[i].site);
+		else if (!holds_alike(check, first, site_ledger(check->world->hosts[i].site)))
+			return false;
+	}
+	return true;
+}
+
 void check_converged(struct check *check, bool faults)
 {
 	uint32_t odd = 0;
 
 	check_each(check, faults);
 
-	if (!check_agreement(check, &odd))
+	if (!check_agreement(check, &odd) || !check_alike(check, &odd))
 		check_fail(check, faults ? PROPERTY_LIVENESS : PROPERTY_CONVERGENCE,
 			&check->world->hosts[odd], "%s does not hold what the others hold",
 			check->world->hosts[odd].name);

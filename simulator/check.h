@@ -12,8 +12,13 @@ struct fate {
 	bool joining; /* has an invite, and may become a member */
 	bool expelled;
 	bool left;
-	usec_t odd_since;      /* it has left, and still has a tunnel; 0: no */
-	bool lost;             /* its state, or it is a twin: not a part of what has to be well */
+	usec_t odd_since;       /* it has left, and still has a tunnel; 0: no */
+	bool lost;              /* its state, or it is a twin: not a part of what has to be well */
+	usec_t asks_until;      /* for other networks, and the hub's owner says yes */
+	usec_t unsettled_since; /* its configuration waits; 0: it does not */
+	usec_t stepped_at;
+	uint32_t steps_at_once;
+	uint64_t steps;        /* in this second */
 	uint64_t seen;         /* version() at the last look */
 	uint64_t sent_before;  /* bytes, at the last look */
 	uint32_t pings_before; /* answered, at the last look */

@@ -123,7 +123,9 @@ bool host_transmit(struct host *host, const struct inner *inner)
 		return false;
 	if (!route) {
 		/* Out in clear by the default route: what the guards are there against. */
-		if (prefix_has_address(&host->world->supernet, &inner->destination.address))
+		if (prefix_has_address(&host->world->supernet, &inner->destination.address) ||
+			(inner->destination.address.bytes[0] == 172 &&
+				inner->destination.address.bytes[1] == 16))
 			host->leaks++;
 		return false;
 	}
@@ -154,8 +156,8 @@ static void receive_inner(struct host *host, const struct inner *inner)
 	struct inner reply = *inner;
 
 	if (!is_ours(host, &inner->destination.address)) {
-		if (host->hub && host->powered &&
-			prefix_has_address(&host->world->supernet, &inner->destination.address))
+		/* Its table for what comes in by our interfaces has no default route. */
+		if (host->hub && host->powered && find_route(host, &inner->destination.address))
 			(void)host_transmit(host, inner);
 		return;
 	}

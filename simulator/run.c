@@ -6,9 +6,12 @@
 #include <string.h>
 
 #include "simulator/check.h"
+#include "simulator/host.h"
 
 #define JOIN_FIRST (2 * USEC_SECOND)
 #define JOIN_EVERY (2 * USEC_SECOND)
+#define CALL_EVERY (3 * USEC_SECOND)
+#define PORT_CALL 9
 #define REACH_FOR (5 * USEC_SECOND)
 #define REACH_FOR_LOSSY (30 * USEC_SECOND) /* a lost handshake is tried again after 5 s */
 #define REST_FOR (2 * USEC_MINUTE)
@@ -29,7 +32,7 @@ struct run {
 	uint32_t moment_count;
 	uint32_t next;
 	usec_t heal_at;
-	usec_t last_change; /* by an owner */
+	usec_t quiet_at; /* calls end, and rest begins */
 };
 
 /* Doing. */
@@ -89,13 +92,23 @@ static void join(struct run *run, struct host *host)
 static void change_routes(struct run *run, struct host *host)
 {
 	struct site_command command = command_for(SITE_COMMAND_ROUTES, host);
-	struct host *hub = &run->world->hosts[0];
 
 	command.routes = (struct prefixes){
 		1, {{address_ipv4(0xac100000 + (host->number << 8)), 24}}};
 	host_command(host, &command);
-	command = command_for(SITE_COMMAND_APPROVE, host);
-	host_command(hub, &command);
+	run->check.fates[host->number].asks_until = run->world->now + USEC_MINUTE;
+}
+
+/* The hub's owner says yes once the question has come. */
+static void approve_all(struct run *run)
+{
+	for (uint32_t i = 1; i < run->world->host_count; i++) {
+		struct host *host = &run->world->hosts[i];
+		struct site_command command = command_for(SITE_COMMAND_APPROVE, host);
+
+		if (run->world->now < run->check.fates[i].asks_until)
+			host_command(&run->world->hosts[0], &command);
+	}
 }
 
 static int copy_row(const struct store_row *row, void *context)
@@ -215,8 +228,6 @@ static void begin(struct run *run, const struct plan_item *item)
 	case PLAN_KINDS:
 		break;
 	}
-	if (item->kind >= PLAN_EXPEL)
-		run->last_change = world->now;
 }
 
 static void end(struct run *run, const struct plan_item *item)
@@ -301,6 +312,9 @@ void run_plan(const struct scenario *scenario, uint64_t seed, bool drawn, struct
 	for (size_t i = 0; i < sizeof seed; i++)
 		bytes[i] = (uint8_t)(seed >> 8 * i);
 	bytes[31] = 1;
+	/* One seed is not to draw the same kinds in every scenario. */
+	for (size_t i = 0; scenario->name[i]; i++)
+		bytes[8 + i % 16] ^= (uint8_t)scenario->name[i];
 	prng_init(&prng, bytes);
 	plan_draw(ret, &prng, scenario->faults, scenario->sites,
 		scenario->heal_at == USEC_NEVER ? scenario->duration : scenario->heal_at);
@@ -404,6 +418,45 @@ static void heal(struct run *run)
 	}
 }
 
+/* To the network behind a site: nothing of it may leave in clear, while anybody says it is there.
+ */
+static void call_home(struct run *run, struct host *host, const struct host *to)
+{
+	const struct ledger *ledger = site_ledger(host->site);
+	const struct member *member = ledger_find(ledger, &to->id);
+	struct inner inner = {
+		.source = {host->overlay, PORT_CALL},
+		.size = 56,
+		.destination = {address_ipv4(0xac100001 + (to->number << 8)), PORT_CALL + 1},
+	};
+	const struct prefix network = {inner.destination.address, 32};
+
+	if (member && !member->left && !run->check.fates[host->number].lost &&
+		!run->check.fates[to->number].lost && ledger_prefix_taken(ledger, &network))
+		(void)host_transmit(host, &inner);
+}
+
+/* Ordinary traffic, to sites and to the networks behind them. */
+static void call_somebody(struct run *run)
+{
+	struct world *world = run->world;
+	uint32_t turn = (uint32_t)(world->now / CALL_EVERY);
+
+	if (world->host_count > 100 || world->now > run->quiet_at || world->now % CALL_EVERY != 0)
+		return;
+	for (uint32_t i = 0; i < world->host_count; i++) {
+		struct host *host = &world->hosts[i];
+		uint32_t to = (i + 1 + turn % (world->host_count - 1)) % world->host_count;
+
+		/* Who belongs to nothing yet, or no more, has routes of its own to think of. */
+		if (!host->powered || !host->running || site_state(host->site) != SITE_MEMBER ||
+			host->overlay.family == ADDRESS_NONE || to == i)
+			continue;
+		host_ping(host, &world->hosts[to]);
+		call_home(run, host, &world->hosts[to]);
+	}
+}
+
 /* Second by second, with what is planned in between. */
 static void advance(struct run *run, usec_t until)
 {
@@ -425,8 +478,11 @@ static void advance(struct run *run, usec_t until)
 			continue;
 		}
 		world_run(world, to);
-		if (to == second)
+		if (to == second) {
+			call_somebody(run);
+			approve_all(run);
 			check_second(&run->check);
+		}
 	}
 }
 
@@ -470,6 +526,7 @@ static void play(struct run *run)
 	usec_t settled;
 	usec_t rest;
 
+	run->quiet_at = faults ? scenario->heal_at + scenario->settle : 0;
 	begin_world(run);
 	if (faults) {
 		advance(run, scenario->heal_at);

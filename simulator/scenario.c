@@ -1033,13 +1033,13 @@ static void take_name(struct scenario *scenario, const char *path)
 	memcpy(scenario->name, base, length);
 }
 
-static bool rotates(const struct scenario *scenario)
+static bool has(const struct scenario *scenario, enum plan_kind kind)
 {
 	for (uint32_t i = 0; i < scenario->plan.count; i++) {
-		if (scenario->plan.items[i].kind == PLAN_ROTATE)
+		if (scenario->plan.items[i].kind == kind)
 			return true;
 	}
-	return scenario->faults[PLAN_ROTATE] > 0;
+	return scenario->faults[kind] > 0;
 }
 
 int scenario_load(struct scenario *ret, const char *path, struct problems *problems)
@@ -1074,7 +1074,8 @@ int scenario_load(struct scenario *ret, const char *path, struct problems *probl
 	tree_free(&tree);
 	free(bytes);
 	plan_sort(&scenario.plan);
-	scenario.rotates = rotates(&scenario);
+	scenario.rotates = has(&scenario, PLAN_ROTATE);
+	scenario.forgets = has(&scenario, PLAN_WIPE) || has(&scenario, PLAN_TWIN);
 	if (r == 0 && problems->count > before)
 		r = -EINVAL;
 	if (r < 0)

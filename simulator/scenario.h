@@ -56,6 +56,7 @@ struct scenario {
 	uint32_t sites;
 	bool acquainted; /* everybody knows everybody from the start */
 	bool joining;    /* all but the hub come in by invite */
+	bool forgets;    /* states are lost, and come back over the network */
 	bool rotates;    /* keys change, so peers may be of keys that are not certified any more */
 	bool real_crypto;
 	bool crypto_by_seed;

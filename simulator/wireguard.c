@@ -1170,6 +1170,7 @@ bool wireguard_peer(
 	if (!found)
 		return false;
 	*ret = (struct wireguard_statistics){
+		.preshared = found->preshared,
 		.has_endpoint = found->has_endpoint,
 		.endpoint = found->endpoint,
 		.last_handshake = found->last_handshake,

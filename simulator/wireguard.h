@@ -48,6 +48,7 @@ struct wireguard_change {
 };
 
 struct wireguard_statistics {
+	struct key preshared;
 	bool has_endpoint;
 	struct endpoint endpoint;
 	usec_t last_handshake; /* as LAST_HANDSHAKE_TIME moves; -1: never */

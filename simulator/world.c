@@ -315,7 +315,7 @@ static void arrive(struct host *host, struct packet *packet)
 
 void world_run(struct world *world, usec_t until)
 {
-	while (world->heap.count > 0 && world->heap.items[0].at <= until) {
+	while (world->heap.count > 0 && world->heap.items[0].at <= until && !world->stopped) {
 		struct heap_item item = heap_pop(&world->heap);
 		struct host *host = &world->hosts[item.host];
 

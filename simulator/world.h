@@ -147,6 +147,7 @@ struct world {
 	void (*stepped)(struct world *world, struct host *host, void *context); /* after a step */
 	void *context;
 	struct site_actions actions;
+	bool stopped;                /* nothing more happens: a property is broken for good */
 	uint64_t answered_strangers; /* datagrams to somebody who is no peer */
 };
 
@@ -188,7 +189,7 @@ void host_ping(struct host *host, const struct host *to);
 /* Whether datagrams pass from one host to the other. */
 void world_wall(struct world *world, uint32_t from, uint32_t to, bool up);
 
-/* Lets everything happen that is due until then. Returns false when somebody said to stop. */
+/* Lets everything happen that is due until then, or until somebody stops the world. */
 void world_run(struct world *world, usec_t until);
 
 /* A line of the trace, which always counts for its hash. */

@@ -168,6 +168,29 @@ static void remove_peer(struct site *site, struct site_actions *out, uint32_t po
 	action->allow.key = key;
 }
 
+static bool first_endpoint(
+	const struct site *site, const struct row_id *member, struct invite_endpoint *ret);
+
+void site_peer_renew(struct site *site, struct site_actions *out, struct site_peer *peer)
+{
+	struct invite_endpoint endpoint;
+	struct site_action *action = site_emit(out, SITE_PEER_REMOVE);
+
+	action->interface = SITE_BACKBONE;
+	action->allow.key = peer->key;
+	/* With it go its prefixes: they are told again. */
+	for (uint32_t i = 0; i < site->prefixes.count; i++) {
+		struct site_prefix *entry = table_at(&site->prefixes, i);
+
+		if (key_equal(&entry->peer, &peer->key))
+			entry->peer = no_key;
+	}
+	peer->rx_bytes = 0;
+	peer->has_endpoint = first_endpoint(site, &peer->member, &endpoint);
+	site_peer_tell(site, out, peer, peer->has_endpoint ? &endpoint : NULL);
+	site->dirty = true;
+}
+
 void site_peer_rename(struct site *site, const struct row_id *from, const struct row_id *to)
 {
 	struct site_peer *peer = site_peer_of(site, from);
@@ -480,6 +503,37 @@ static void tell_route(struct site_actions *out, enum site_action_kind kind,
 	action->route.kind = route;
 }
 
+/* A guard of a network that nobody has any more: it makes room for one that is in force. */
+static bool drop_guard(struct site *site, struct site_actions *out)
+{
+	for (uint32_t i = 0; i < site->prefixes.count; i++) {
+		const struct site_prefix *entry = table_at(&site->prefixes, i);
+		struct prefix prefix = prefix_of(entry);
+
+		if (!key_is_zero(&entry->peer) || entry->routed || entry->own || entry->wanted)
+			continue;
+		if (entry->guarded)
+			tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_GUARD);
+		table_remove(&site->prefixes, i);
+		return true;
+	}
+	return false;
+}
+
+static struct site_prefix *place_for(
+	struct site *site, struct site_actions *out, const uint8_t key[static 18])
+{
+	struct site_prefix *entry = table_find(&site->prefixes, key);
+
+	if (entry)
+		return entry;
+	if (site->prefixes.count == site->prefixes.capacity && !drop_guard(site, out)) {
+		site->counters[SITE_COUNT_PREFIX_FULL]++;
+		return NULL;
+	}
+	return table_add(&site->prefixes, key);
+}
+
 /* Whether this machine is itself in a network that a route would take from it. */
 static bool is_local(const struct site *site, const struct prefix *prefix)
 {
@@ -527,12 +581,10 @@ static bool want_prefix(struct site *site, struct site_actions *out, const struc
 	struct site_prefix *entry;
 	uint8_t key[18];
 
-	if (site_room(out) < 4)
+	if (site_room(out) < 5)
 		return false;
 	prefix_key(prefix, key);
-	entry = table_find(&site->prefixes, key);
-	if (!entry)
-		entry = table_add(&site->prefixes, key);
+	entry = place_for(site, out, key);
 	if (!entry)
 		return true;
 	entry->wanted = true;
@@ -562,12 +614,10 @@ static bool want_own(struct site *site, struct site_actions *out)
 			subnet ? &certificate.subnets.items[i]
 			       : &certificate.routes.items[i - certificate.subnets.count];
 
-		if (site_room(out) < 3)
+		if (site_room(out) < 4)
 			return false;
 		prefix_key(prefix, key);
-		entry = table_find(&site->prefixes, key);
-		if (!entry)
-			entry = table_add(&site->prefixes, key);
+		entry = place_for(site, out, key);
 		if (!entry)
 			return true;
 		entry->wanted = true;

@@ -134,7 +134,14 @@ static void judge_all(struct site *site, struct site_actions *out)
 			log_presence(site, out, peer, before);
 		if (peer->presence == SITE_DOWN && before != SITE_DOWN)
 			sync_disconnect(&site->sync, &peer->member);
+		/* WireGuard takes no initiation that is dated before the last one. */
+		if (peer->presence == SITE_DOWN && site->hub_role && site->now >= peer->renew_at) {
+			peer->renew_at = site->now + SITE_DOWN_AFTER;
+			site_peer_renew(site, out, peer);
+		}
 		site->presence_at = usec_min(site->presence_at, next_judgement(peer));
+		if (peer->presence == SITE_DOWN && site->hub_role)
+			site->presence_at = usec_min(site->presence_at, peer->renew_at);
 	}
 }
 

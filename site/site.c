@@ -441,6 +441,7 @@ bool site_counter(const struct site *site, uint32_t position, struct site_counte
 		[SITE_COUNT_RESTORE_BAD] = "rows_refused",
 		[SITE_COUNT_SAVE_FAILED] = "saves_failed",
 		[SITE_COUNT_PETITION_FULL] = "petitions_over_limit",
+		[SITE_COUNT_PREFIX_FULL] = "prefixes_over_limit",
 	};
 	const uint32_t own = sizeof site_names / sizeof site_names[0];
 

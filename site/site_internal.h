@@ -49,6 +49,7 @@ struct site_peer {
 	uint64_t handshake_before; /* the same, when our key was changed */
 	usec_t heard_at;
 	usec_t retire_at; /* of an old one, or of one who leaves; 0: none */
+	usec_t renew_at;  /* of one that is down: made anew no sooner */
 	struct endpoint endpoint;
 };
 
@@ -95,6 +96,19 @@ struct site_grant {
 	usec_t next;
 	usec_t until;
 	char text[INVITE_TEXT_SIZE];
+};
+
+enum site_count {
+	SITE_COUNT_STRANGER,  /* datagrams from addresses of no member */
+	SITE_COUNT_MISPLACED, /* to a port that is not ours, or of a type that does not belong */
+	SITE_COUNT_JOIN_OVER, /* join requests over the budget */
+	SITE_COUNT_JOIN_BAD,
+	SITE_COUNT_PETITION_BAD,
+	SITE_COUNT_RESTORE_BAD,
+	SITE_COUNT_SAVE_FAILED,
+	SITE_COUNT_PETITION_FULL,
+	SITE_COUNT_PREFIX_FULL,
+	SITE_COUNTS,
 };
 
 struct site {
@@ -203,18 +217,7 @@ struct site {
 	bool saving;          /* the list has saves in it */
 	struct site_unsaved unsaved;
 
-	uint64_t counters[8];
-};
-
-enum site_count {
-	SITE_COUNT_STRANGER,  /* datagrams from addresses of no member */
-	SITE_COUNT_MISPLACED, /* to a port that is not ours, or of a type that does not belong */
-	SITE_COUNT_JOIN_OVER, /* join requests over the budget */
-	SITE_COUNT_JOIN_BAD,
-	SITE_COUNT_PETITION_BAD,
-	SITE_COUNT_RESTORE_BAD,
-	SITE_COUNT_SAVE_FAILED,
-	SITE_COUNT_PETITION_FULL,
+	uint64_t counters[SITE_COUNTS];
 };
 
 /* emit.c: actions. */
@@ -290,6 +293,9 @@ void site_backbone_clear(struct site *site);
 /* Tells the device and its address alone, where they have changed. */
 void site_backbone_device(struct site *site, struct site_actions *out);
 void site_peer_promote(struct site *site, struct site_peer *peer);
+
+/* Makes a silent member's peer anew: a clock that went back is no reason to be refused for ever. */
+void site_peer_renew(struct site *site, struct site_actions *out, struct site_peer *peer);
 
 /* presence.c: who is heard, and whom gossip is spoken with. */
 void site_presence_step(struct site *site, struct site_actions *out);
