@@ -693,18 +693,35 @@ static void restore(struct host *host)
 		assert(store_walk(host->store, tables[table], restore_row, host) == 0);
 }
 
+/* Very many hosts may never run: only those that do need room for all others. */
+static void remember(struct host *host)
+{
+	struct host_memory *memory = &host->memory_of;
+	uint32_t count = host->world->host_count;
+
+	if (memory->sequence)
+		return;
+	memory->sequence = calloc(count, sizeof(uint64_t));
+	memory->left = calloc(count, sizeof(uint64_t));
+	memory->revoked = calloc(count, 1);
+	assert(memory->sequence && memory->left && memory->revoked);
+}
+
 /* What was heard while the disk was full is gone with the process; but not its own numbers. */
 static void forget(struct host *host)
 {
 	struct host_memory *memory = &host->memory_of;
-	uint64_t own = memory->sequence[host->number];
 	uint32_t count = host->world->host_count;
+	uint64_t own;
 
+	host->unsaved = false;
+	if (!memory->sequence)
+		return;
+	own = memory->sequence[host->number];
 	memset(memory->sequence, 0, count * sizeof(uint64_t));
 	memset(memory->left, 0, count * sizeof(uint64_t));
 	memset(memory->revoked, 0, count);
 	memory->sequence[host->number] = own;
-	host->unsaved = false;
 }
 
 void host_run(struct host *host, bool on)
@@ -736,6 +753,7 @@ void host_run(struct host *host, bool on)
 	host->said_count = 0;
 	/* Routes and addresses of an older agent are looked up, not remembered. */
 	host->route_count = 0;
+	remember(host);
 	if (host->unsaved)
 		forget(host);
 	host->sequence_at_start = host->memory_of.sequence[host->number];
@@ -782,7 +800,8 @@ void host_wipe(struct host *host)
 	store_close(host->store);
 	assert(store_open_memory(&host->store) == 0);
 	forget(host);
-	host->memory_of.sequence[host->number] = 0;
+	if (host->memory_of.sequence)
+		host->memory_of.sequence[host->number] = 0;
 	if (on)
 		host_power(host, true);
 }
@@ -796,4 +815,7 @@ void host_free(struct host *host)
 	free(host->said);
 	free(host->routes);
 	free(host->heard);
+	free(host->memory_of.sequence);
+	free(host->memory_of.left);
+	free(host->memory_of.revoked);
 }

@@ -91,10 +91,6 @@ static void make_host(struct world *world, uint32_t number)
 		.built_ms = WORLD_WALL - UINT64_C(86400000) * 30,
 		.program = number % 4 == 3 ? "0.2.0" : "0.1.0",
 	};
-	host->memory_of.sequence = calloc(world->options.sites, sizeof(uint64_t));
-	host->memory_of.left = calloc(world->options.sites, sizeof(uint64_t));
-	host->memory_of.revoked = calloc(world->options.sites, 1);
-	assert(host->memory_of.sequence && host->memory_of.left && host->memory_of.revoked);
 	assert(store_open_memory(&host->store) == 0);
 }
 
@@ -135,9 +131,6 @@ void world_free(struct world *world)
 		router_free(host->router);
 		router_free(host->carrier);
 		store_close(host->store);
-		free(host->memory_of.sequence);
-		free(host->memory_of.left);
-		free(host->memory_of.revoked);
 	}
 	while (world->heap.count > 0)
 		free(heap_pop(&world->heap).data);

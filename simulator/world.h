@@ -46,7 +46,7 @@ struct host_route {
 	enum site_route_kind kind;
 };
 
-/* What a host has accepted and must not forget. */
+/* What a host has accepted and must not forget; NULL before its agent first runs. */
 struct host_memory {
 	uint64_t *sequence; /* by host number: the greatest record of it that was held */
 	uint64_t *left;     /* the sequence under which it left; 0: it did not */
