@@ -293,13 +293,16 @@ static void say_peer(struct host *host, const struct key *key)
 	host->said[host->said_count++] = *key;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, KEY_SIZE);
+}
+
+/* What was said is sorted by now. */
 static bool was_said(const struct host *host, const struct key *key)
 {
-	for (uint32_t i = 0; i < host->said_count; i++) {
-		if (key_equal(&host->said[i], key))
-			return true;
-	}
-	return false;
+	return host->said_count > 0 &&
+	       bsearch(key, host->said, host->said_count, sizeof *host->said, by_bytes);
 }
 
 static void remove_peer(struct host *host, const struct key *key)
@@ -313,6 +316,8 @@ static void remove_peer(struct host *host, const struct key *key)
 static void settle(struct host *host)
 {
 	host->said_all = true;
+	if (host->said_count > 0)
+		qsort(host->said, host->said_count, sizeof *host->said, by_bytes);
 	for (uint32_t i = host->backbone ? wireguard_peer_count(host->backbone) : 0; i > 0; i--) {
 		struct key key = *wireguard_peer_at(host->backbone, i - 1);
 
