@@ -602,6 +602,16 @@ static void keep_proof(struct ledger *ledger, struct member *member, uint32_t lo
 	}
 }
 
+/* Who leaves or comes back is another matter than one more record. */
+static void note_left(struct ledger *ledger, struct member *member, const struct record *record)
+{
+	bool left = record->flags & RECORD_LEFT;
+
+	if (left != member->left)
+		ledger->generation++;
+	member->left = left;
+}
+
 /* Two records with one sequence number, both signed: the greater hash stands. */
 static enum verdict take_equivocation(
 	struct offer *offer, struct member *member, const struct record *record)
@@ -624,7 +634,7 @@ static enum verdict take_equivocation(
 	member->record = handle;
 	member->record_hash = offer->hash;
 	member->expires = record_expires(record);
-	member->left = record->flags & RECORD_LEFT;
+	note_left(ledger, member, record);
 	return VERDICT_NEW;
 }
 
@@ -637,7 +647,7 @@ static enum verdict take_record(
 	member->record_hash = offer->hash;
 	member->sequence = record->sequence;
 	member->expires = record_expires(record);
-	member->left = record->flags & RECORD_LEFT;
+	note_left(offer->ledger, member, record);
 	return VERDICT_NEW;
 }
 

@@ -645,8 +645,10 @@ static bool want_prefixes(struct site *site, struct site_actions *out)
 	const struct ledger *ledger = &site->ledger;
 	const struct prefix *supernet = &site->collective.supernet;
 	bool hub = site_is_hub(site);
+	/* From a spoke everything goes the same way. */
+	const struct key *carrier = hub ? &no_key : carrier_of(site, &site->hub);
 
-	if (!want_prefix(site, out, supernet, hub ? &no_key : carrier_of(site, &site->hub), true))
+	if (!want_prefix(site, out, supernet, carrier, true))
 		return false;
 	/* A newcomer has heard only a part of who belongs. */
 	if (site->state != SITE_MEMBER)
@@ -667,7 +669,8 @@ static bool want_prefixes(struct site *site, struct site_actions *out)
 		member = ledger_find(ledger, &owner);
 		if (!member || (member->left && !site_peer_of(site, &owner)))
 			continue;
-		if (!want_prefix(site, out, &prefix, carrier_of(site, &owner), !inside))
+		if (!want_prefix(
+			    site, out, &prefix, hub ? carrier_of(site, &owner) : carrier, !inside))
 			return false;
 	}
 	return want_own(site, out);
@@ -706,9 +709,12 @@ static bool review_prefixes(struct site *site, struct site_actions *out)
 		return false;
 	for (uint32_t i = site->prefixes.count; i > 0; i--) {
 		const struct site_prefix *entry = table_at(&site->prefixes, i - 1);
-		bool bare = key_is_zero(&entry->peer) && !entry->routed && !entry->own;
+		bool bare;
 
-		if (entry->wanted || (bare && !is_gone(site)))
+		if (entry->wanted)
+			continue;
+		bare = key_is_zero(&entry->peer) && !entry->routed && !entry->own;
+		if (bare && !is_gone(site))
 			continue;
 		if (site_room(out) < 4)
 			return false;

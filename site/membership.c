@@ -185,9 +185,6 @@ void site_learned(struct site *site, const struct ledger_outcome *outcome, struc
 		author_heard(&site->author, site->now, outcome->row.sequence);
 	if (outcome->kind == FACT_RECORD && member && !self)
 		tell_record(site, out, member);
-	if (outcome->kind == FACT_RECORD && member &&
-		(member->left || !site_peer_of(site, &member->id)))
-		site->dirty = true;
 	if (outcome->kind == FACT_CERTIFICATE && member && outcome->verdict == VERDICT_NEW &&
 		member->version == 1 && !self && site->state == SITE_MEMBER)
 		log_member(site, out, SITE_LOG_MEMBER_NEW, member);
