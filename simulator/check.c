@@ -353,6 +353,9 @@ static void check_peer(struct check *check, const struct host *host, const struc
 	struct prefix allowed[64];
 	uint32_t count = wireguard_allowed(host->backbone, key, allowed, 64);
 
+	/* A spoke's hub has everybody's networks: the first ones are looked at. */
+	if (count > 64)
+		count = 64;
 	(void)wireguard_peer(host->backbone, key, &seen);
 	if (!seen.has_endpoint && seen.keepalive > 0)
 		check_fail(check, PROPERTY_CONFIGURATION, host,

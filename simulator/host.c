@@ -361,23 +361,25 @@ static void allow(struct host *host, const struct site_action *action)
 /* WireGuard of this age cannot take one prefix away: the others are set anew. */
 static void disallow(struct host *host, const struct site_action *action)
 {
-	struct prefix kept[64];
+	struct wireguard_change change = {
+		.peer = action->allow.key, .update_only = true, .replace_allowed = true};
+	struct prefix *kept;
 	uint32_t count;
-	struct wireguard_change change = {.peer = action->allow.key,
-		.update_only = true,
-		.replace_allowed = true,
-		.allowed = kept};
 
 	if (!host->backbone)
 		return;
-	count = wireguard_allowed(host->backbone, &action->allow.key, kept, 64);
-	assert(count <= 64);
+	count = wireguard_allowed(host->backbone, &action->allow.key, NULL, 0);
+	kept = calloc(count + 1, sizeof *kept);
+	assert(kept);
+	(void)wireguard_allowed(host->backbone, &action->allow.key, kept, count);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!prefix_equal(&kept[i], &action->allow.prefix))
 			kept[change.allowed_count++] = kept[i];
 	}
+	change.allowed = kept;
 	if (change.allowed_count < count)
 		wireguard_change(host->backbone, host->world->now, &change);
+	free(kept);
 }
 
 static void set_route(struct host *host, const struct site_action *action, bool remove)
