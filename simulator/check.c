@@ -19,6 +19,8 @@
 #define STEPS_AT_ONCE_MAX 20000
 #define STEPS_A_SECOND_MAX 2500
 #define UNSETTLED_MAX (10 * USEC_SECOND)
+#define AGREE_WITHIN (144 * USEC_SECOND) /* 1.2 intervals of 60 s, twice: to the hub and from it \
+					  */
 #define LEAVING_MAX (8 * USEC_SECOND)
 #define FORCED_EVERY (5 * USEC_MINUTE)
 
@@ -650,6 +652,18 @@ void check_converged(struct check *check, bool faults)
 		check_fail(check, faults ? PROPERTY_LIVENESS : PROPERTY_CONVERGENCE,
 			&check->world->hosts[odd], "%s does not hold what the others hold",
 			check->world->hosts[odd].name);
+}
+
+void check_in_time(struct check *check, bool faults)
+{
+	const struct link_options *line = &check->scenario->line;
+	usec_t most = AGREE_WITHIN + 3 * 4 * (line->delay + line->jitter);
+	usec_t took = check->result->converged;
+
+	/* Comparisons are rarer among very many sites. */
+	if (check->world->host_count <= 64 && took != USEC_NEVER && took > most)
+		check_fail(check, faults ? PROPERTY_LIVENESS : PROPERTY_CONVERGENCE, NULL,
+			"all agreed only after %lld s", (long long)(took / USEC_SECOND));
 }
 
 static uint32_t next_core(const struct check *check, uint32_t from)

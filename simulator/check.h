@@ -51,6 +51,9 @@ bool check_agreement(const struct check *check, uint32_t *odd);
 
 /* After it is over. */
 void check_converged(struct check *check, bool faults);
+
+/* Whether they agreed as soon as comparisons alone would make them. */
+void check_in_time(struct check *check, bool faults);
 void check_begin_reach(struct check *check);
 void check_try_reach(struct check *check);
 void check_end_reach(struct check *check);

@@ -542,6 +542,7 @@ static void play(struct run *run)
 	}
 	await_agreement(run, run->world->now, settled);
 	check_converged(&run->check, faults);
+	check_in_time(&run->check, faults);
 	if (result->failed != PROPERTY_NONE)
 		return;
 	check_all(&run->check, true);
