@@ -761,16 +761,6 @@ static void hurry(struct neighbour *n, usec_t now)
 	n->summary_at = soon;
 }
 
-/*
- * An answer has brought something: once no more comes, the rest is asked for as soon as budgets
- * are full again. Every such comparison stands on news, so it ends.
- */
-static void go_on(struct neighbour *n, usec_t now)
-{
-	n->summary_at = now + USEC_SECOND;
-	n->wake_at = 0;
-}
-
 static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uint64_t wall,
 	const uint8_t *bytes, size_t size, struct sync_actions *actions)
 {
@@ -786,8 +776,6 @@ static void receive_fact(struct sync *sync, struct neighbour *n, usec_t now, uin
 	}
 	switch (outcome.verdict) {
 	case VERDICT_NEW:
-		if (n->deltas_due > 0)
-			go_on(n, now);
 		pace(sync, now, &outcome);
 		actions->learned[actions->learned_count++] = outcome;
 		spread(sync, now, &outcome, n);

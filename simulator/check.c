@@ -19,8 +19,8 @@
 #define STEPS_AT_ONCE_MAX 20000
 #define STEPS_A_SECOND_MAX 2500
 #define UNSETTLED_MAX (10 * USEC_SECOND)
-#define AGREE_WITHIN (144 * USEC_SECOND) /* 1.2 intervals of 60 s, twice: to the hub and from it \
-					  */
+/* 1.2 intervals of 60 s, twice: to the hub and from it. */
+#define AGREE_WITHIN (144 * USEC_SECOND)
 #define LEAVING_MAX (8 * USEC_SECOND)
 #define FORCED_EVERY (5 * USEC_MINUTE)
 
