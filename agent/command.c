@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/words.h"
 
 #define BIT(option) (1u << (option))
 #define NAME_SIZE 64
@@ -315,115 +316,31 @@ int command_help(const struct invocation *invocation)
 	return refuse_command(invocation->words, invocation->count);
 }
 
-/* Says that there is no such option, with the nearest one there is. */
-static int refuse_option(const char *word)
+static int take_option(int option, const char *argument, void *context)
 {
-	struct text_nearest nearest;
-	char typed[NAME_SIZE];
-	char shown[SHOWN_SIZE];
+	struct invocation *invocation = context;
 
-	(void)snprintf(typed, sizeof typed, "%s", word);
-	typed[strcspn(typed, "=")] = '\0';
-	text_show(typed, strlen(typed), shown, sizeof shown);
-	text_nearest_init(&nearest, typed + strspn(typed, "-"));
-	for (int i = 0; i < OPTIONS && typed[1] == '-'; i++)
-		text_nearest_offer(&nearest, option_rows[i].name);
-	if (nearest.best)
-		say("there is no option \"%s\": did you mean \"--%s\"?", shown, nearest.best);
-	else
-		say("there is no option \"%s\": \"collective help\" lists them", shown);
-	return STATUS_WRONG_USE;
+	invocation->given[option] = true;
+	invocation->values[option] = argument;
+	return 0;
 }
 
-/* The option table as getopt_long() wants it; what it returns is FIRST_LONG + the row. */
-enum { FIRST_LONG = 256 };
-
-static void fill_getopt(struct option rows[static OPTIONS + 1], char letters[static OPTIONS + 2])
-{
-	size_t count = 0;
-
-	letters[count++] = ':';
-	for (int i = 0; i < OPTIONS; i++) {
-		const struct option_row *row = &option_rows[i];
-
-		rows[i] = (struct option){row->name,
-			row->argument ? required_argument : no_argument, NULL, FIRST_LONG + i};
-		if (row->letter)
-			letters[count++] = row->letter;
-	}
-	rows[OPTIONS] = (struct option){0};
-	letters[count] = '\0';
-}
-
-/* Says what is wrong with the option that getopt_long() stopped at. */
-static int explain_option(int found, char **argv)
-{
-	char letter[3] = {'-', (char)optopt, '\0'};
-
-	if (found == ':') {
-		say("%s needs an argument", argv[optind - 1]);
-		return STATUS_WRONG_USE;
-	}
-	/* An option that takes no argument but was given one has its number here. */
-	if (optopt >= FIRST_LONG) {
-		say("--%s takes no argument", option_rows[optopt - FIRST_LONG].name);
-		return STATUS_WRONG_USE;
-	}
-	return refuse_option(optopt ? letter : argv[optind - 1]);
-}
-
-static int option_of(int found)
-{
-	int id = 0;
-
-	if (found >= FIRST_LONG)
-		return found - FIRST_LONG;
-	while (option_rows[id].letter != found)
-		id++;
-	return id;
-}
-
-/* The word that getopt_long() just took: before the argument where that stood alone. */
-static const char *typed_option(char **argv)
-{
-	const char *word = argv[optind - 1];
-
-	return optarg == word ? argv[optind - 2] : word;
-}
-
-/* Beginnings of names are not taken: they would change their meaning with every new option. */
-static bool is_written_out(char **argv, const char *name)
-{
-	const char *typed = typed_option(argv) + 2;
-
-	return strcspn(typed, "=") == strlen(name);
-}
-
-/* Reads the options out of the words, wherever they stand. Returns 0 or an exit status. */
+/* Reads the options out of the words. Returns 0 or an exit status. */
 static int read_options(struct invocation *invocation, int argc, char **argv)
 {
-	struct option rows[OPTIONS + 1];
-	char letters[OPTIONS + 2];
-	int found;
+	struct words words = {.program = "collective",
+		.list = "collective help",
+		.count = OPTIONS,
+		.wrong_use = STATUS_WRONG_USE};
+	int r;
 
-	/* Options may stand behind the command, whatever the environment says of POSIX. */
-	(void)unsetenv("POSIXLY_CORRECT");
-	fill_getopt(rows, letters);
-	opterr = 0;
-	while ((found = getopt_long(argc, argv, letters, rows, NULL)) != -1) {
-		int id;
-
-		if (found == ':' || found == '?')
-			return explain_option(found, argv);
-		id = option_of(found);
-		if (found >= FIRST_LONG && !is_written_out(argv, option_rows[id].name))
-			return refuse_option(typed_option(argv));
-		invocation->given[id] = true;
-		invocation->values[id] = optarg ? optarg : "";
-	}
+	for (int i = 0; i < OPTIONS; i++)
+		words.options[i] = (struct words_option){
+			option_rows[i].name, option_rows[i].letter, option_rows[i].argument};
+	r = words_read(&words, argc, argv, take_option, invocation);
 	invocation->words = argv + optind;
 	invocation->count = (size_t)(argc - optind);
-	return 0;
+	return r;
 }
 
 /* What the command line left open comes from the environment, then from the table. */

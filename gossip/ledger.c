@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/layout.h"
 #include "gossip/ledger_internal.h"
 
 #define CLAIMS_PER_SITE 4
@@ -14,7 +15,6 @@
 #define ARENA_PER_SITE 1912
 #define ARENA_RESERVE_PER_SITE 128 /* which certificates and records leave to who is out */
 #define ARENA_BESIDES (64 * 1024)  /* delegations and removals */
-#define ALIGNMENT 16
 
 /* A fact on its way in. */
 struct offer {
@@ -36,30 +36,6 @@ static void require(int r)
 
 /* Memory. */
 
-/* Hands out the parts of one block; measures when there is none. */
-struct layout {
-	uint8_t *memory;
-	size_t used;
-};
-
-static void *part(struct layout *layout, size_t size)
-{
-	uint8_t *at = layout->memory ? layout->memory + layout->used : NULL;
-
-	layout->used += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-	return at;
-}
-
-static void lay_table(struct layout *layout, struct table *table, uint32_t capacity,
-	size_t item_size, size_t key_offset, size_t key_size)
-{
-	void *items = part(layout, capacity * item_size);
-	uint32_t *order = part(layout, capacity * sizeof *order);
-
-	if (layout->memory)
-		table_init(table, items, order, capacity, item_size, key_offset, key_size);
-}
-
 static uint32_t arena_size(uint32_t sites)
 {
 	return sites * ARENA_PER_SITE + ARENA_BESIDES;
@@ -73,27 +49,27 @@ static size_t lay_ledger(struct ledger *ledger, uint32_t sites, void *memory)
 	/* Two facts a member and one to spare, revocations, admins, removals, proofs. */
 	uint32_t handles = 1 + 3 * sites + revocations + LEDGER_ADMINS_MAX + LEDGER_REMOVALS_MAX +
 			   LEDGER_PROOFS_MAX;
-	uint32_t *places = part(&layout, handles * sizeof *places);
-	void *bytes = part(&layout, arena_size(sites));
+	uint32_t *places = layout_part(&layout, handles * sizeof *places);
+	void *bytes = layout_part(&layout, arena_size(sites));
 
-	lay_table(&layout, &ledger->members, sites, sizeof(struct member),
+	layout_table(&layout, &ledger->members, sites, sizeof(struct member),
 		offsetof(struct member, id), ROW_ID_SIZE);
-	lay_table(&layout, &ledger->admins, LEDGER_ADMINS_MAX, sizeof(struct admin),
+	layout_table(&layout, &ledger->admins, LEDGER_ADMINS_MAX, sizeof(struct admin),
 		offsetof(struct admin, id), ROW_ID_SIZE);
-	lay_table(&layout, &ledger->spares, sites, sizeof(struct spare),
+	layout_table(&layout, &ledger->spares, sites, sizeof(struct spare),
 		offsetof(struct spare, key), sizeof(struct spare_key));
-	lay_table(&layout, &ledger->departed, 1 + sites / SITES_PER_DEPARTED,
+	layout_table(&layout, &ledger->departed, 1 + sites / SITES_PER_DEPARTED,
 		sizeof(struct departed), offsetof(struct departed, site), HASH_SIZE);
-	lay_table(&layout, &ledger->revocations, revocations, sizeof(struct revocation_row),
+	layout_table(&layout, &ledger->revocations, revocations, sizeof(struct revocation_row),
 		offsetof(struct revocation_row, key), sizeof(struct revocation_key));
-	lay_table(&layout, &ledger->removals, LEDGER_REMOVALS_MAX, sizeof(struct removal_row),
+	layout_table(&layout, &ledger->removals, LEDGER_REMOVALS_MAX, sizeof(struct removal_row),
 		offsetof(struct removal_row, key), sizeof(struct removal_key));
-	lay_table(&layout, &ledger->claims, CLAIMS_PER_SITE * sites, sizeof(struct claim),
+	layout_table(&layout, &ledger->claims, CLAIMS_PER_SITE * sites, sizeof(struct claim),
 		offsetof(struct claim, digest), sizeof((struct claim *)0)->digest);
-	lay_table(&layout, &ledger->prefixes, PREFIXES_PER_SITE * sites,
+	layout_table(&layout, &ledger->prefixes, PREFIXES_PER_SITE * sites,
 		sizeof(struct prefix_claim), offsetof(struct prefix_claim, key),
 		sizeof((struct prefix_claim *)0)->key);
-	ledger->seniority = part(&layout, sites * sizeof *ledger->seniority);
+	ledger->seniority = layout_part(&layout, sites * sizeof *ledger->seniority);
 	if (memory)
 		arena_init(&ledger->arena, bytes, arena_size(sites), places, handles);
 	return layout.used;
@@ -108,7 +84,7 @@ size_t ledger_memory(const struct ledger_options *options)
 
 void ledger_init(struct ledger *ledger, const struct ledger_options *options, void *memory)
 {
-	assert((uintptr_t)memory % ALIGNMENT == 0);
+	assert((uintptr_t)memory % LAYOUT_ALIGNMENT == 0);
 	*ledger = (struct ledger){.options = *options};
 	ledger->collective = collective_id(&options->root);
 	ledger->root = hash_of(options->root.bytes, KEY_SIZE);

@@ -466,20 +466,20 @@ int command_run(const struct options *given)
 static int judge(const struct scenario *scenario, const struct run_result *result)
 {
 	if (result->failed == PROPERTY_NONE) {
-		(void)printf("it was %s that failed, and nothing fails now: the program has "
-			     "changed, or the compiler's view of it\n",
+		say("it was %s that failed, and nothing fails now: the program has "
+		    "changed, or the compiler's view of it",
 			property_name(scenario->expected));
 		return STATUS_FAILED;
 	}
 	if (result->failed != scenario->expected) {
-		(void)printf("it was %s that failed, and it is %s now: the program has changed, or "
-			     "the compiler's view of it\n",
+		say("it was %s that failed, and it is %s now: the program has changed, or "
+		    "the compiler's view of it",
 			property_name(scenario->expected), property_name(result->failed));
 		return STATUS_FAILED;
 	}
 	if (scenario->hash != 0 && scenario->hash != result->hash) {
-		(void)printf("the same property fails, on another way: trace %016" PRIx64
-			     " was recorded, and this is %016" PRIx64 "\n",
+		say("the same property fails, on another way: trace %016" PRIx64
+		    " was recorded, and this is %016" PRIx64,
 			scenario->hash, result->hash);
 		return STATUS_FAILED;
 	}

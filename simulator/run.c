@@ -31,7 +31,6 @@ struct run {
 	struct moment *moments;
 	uint32_t moment_count;
 	uint32_t next;
-	usec_t heal_at;
 	usec_t quiet_at; /* calls end, and rest begins */
 };
 

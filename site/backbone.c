@@ -776,11 +776,6 @@ static bool review_device(struct site *site, struct site_actions *out)
 	return true;
 }
 
-void site_backbone_device(struct site *site, struct site_actions *out)
-{
-	(void)review_device(site, out);
-}
-
 /* Taken away last, when nothing stands on it any more. */
 static bool remove_device(struct site *site, struct site_actions *out)
 {

@@ -6,38 +6,14 @@
 
 #include <sodium.h>
 
+#include "base/layout.h"
 #include "gossip/envelope.h"
 #include "site/site_internal.h"
-
-#define ALIGNMENT 16
 
 /* What one event may cause by itself; the rest of the list is for what was due anyway. */
 _Static_assert(SITE_ACTIONS_MAX >= 2 * SITE_ROOM_FOR_SYNC, "an event and a step fit into a list");
 
 /* Memory. */
-
-struct layout {
-	uint8_t *memory;
-	size_t used;
-};
-
-static void *part(struct layout *layout, size_t size)
-{
-	uint8_t *at = layout->memory ? layout->memory + layout->used : NULL;
-
-	layout->used += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-	return at;
-}
-
-static void lay_table(struct layout *layout, struct table *table, uint32_t capacity,
-	size_t item_size, size_t key_offset, size_t key_size)
-{
-	void *items = part(layout, capacity * item_size);
-	uint32_t *order = part(layout, capacity * sizeof *order);
-
-	if (layout->memory)
-		table_init(table, items, order, capacity, item_size, key_offset, key_size);
-}
 
 static struct ledger_options sized(const struct site_options *options)
 {
@@ -53,20 +29,20 @@ static size_t lay_site(struct site *site, const struct site_options *options, vo
 	struct layout layout = {.memory = memory};
 	struct site measured;
 
-	(void)part(&layout, sizeof *site);
+	(void)layout_part(&layout, sizeof *site);
 	if (!site)
 		site = &measured;
-	site->ledger_memory = part(&layout, ledger_memory(&ledger));
-	site->sync_memory = part(&layout, sync_memory(&sync));
-	lay_table(&layout, &site->peers, peers, sizeof(struct site_peer),
+	site->ledger_memory = layout_part(&layout, ledger_memory(&ledger));
+	site->sync_memory = layout_part(&layout, sync_memory(&sync));
+	layout_table(&layout, &site->peers, peers, sizeof(struct site_peer),
 		offsetof(struct site_peer, member), ROW_ID_SIZE + KEY_SIZE);
 	/* As many as can be in force, and a guard for as many that were. */
-	lay_table(&layout, &site->prefixes, 8 * options->sites_max, sizeof(struct site_prefix),
+	layout_table(&layout, &site->prefixes, 8 * options->sites_max, sizeof(struct site_prefix),
 		offsetof(struct site_prefix, key), sizeof((struct site_prefix *)0)->key);
 	/* Both ends may be changing their keys. */
-	lay_table(&layout, &site->secrets, 2 * peers, sizeof(struct site_secret),
+	layout_table(&layout, &site->secrets, 2 * peers, sizeof(struct site_secret),
 		offsetof(struct site_secret, peer), 2 * KEY_SIZE);
-	lay_table(&layout, &site->places, peers, sizeof(struct site_place),
+	layout_table(&layout, &site->places, peers, sizeof(struct site_place),
 		offsetof(struct site_place, member), ROW_ID_SIZE);
 	return layout.used;
 }
@@ -84,7 +60,7 @@ struct site *site_init(
 {
 	struct site *site = memory;
 
-	assert((uintptr_t)memory % ALIGNMENT == 0);
+	assert((uintptr_t)memory % LAYOUT_ALIGNMENT == 0);
 	memset(site, 0, sizeof *site);
 	site->options = *options;
 	prng_init(&site->prng, seed);
@@ -370,11 +346,6 @@ const struct ledger *site_ledger(const struct site *site)
 	return site->has_collective ? &site->ledger : NULL;
 }
 
-struct row_id site_id(const struct site *site)
-{
-	return site->id;
-}
-
 const struct ledger_summary *site_summary(struct site *site)
 {
 	return ledger_summarize(&site->ledger, site_wall(site));
@@ -490,7 +461,6 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_CERTIFICATE_ENDS] = "the certificate of %s ends soon",
 		[SITE_LOG_PETITION] = "%s asks for other networks: 'collective approve' allows "
 				      "them",
-		[SITE_LOG_DIFFERS] = "%s holds other facts than we do, for long",
 	};
 
 	return code < SITE_LOG_CODES ? texts[code] : "";

@@ -217,7 +217,6 @@ enum site_log_code {
 	SITE_LOG_KEY_CHANGED,
 	SITE_LOG_CERTIFICATE_ENDS,
 	SITE_LOG_PETITION,
-	SITE_LOG_DIFFERS,
 	SITE_LOG_CODES,
 };
 
@@ -335,7 +334,6 @@ bool site_is_hub(const struct site *site);
 
 /* NULL before the collective is known. */
 const struct ledger *site_ledger(const struct site *site);
-struct row_id site_id(const struct site *site);
 
 /* Counts and hashes of what it believes now; it belongs to a collective. */
 const struct ledger_summary *site_summary(struct site *site);

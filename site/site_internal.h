@@ -290,8 +290,6 @@ void site_peer_tell(struct site *site, struct site_actions *out, struct site_pee
 void site_peer_rename(struct site *site, const struct row_id *from, const struct row_id *to);
 void site_backbone_clear(struct site *site);
 
-/* Tells the device and its address alone, where they have changed. */
-void site_backbone_device(struct site *site, struct site_actions *out);
 void site_peer_promote(struct site *site, struct site_peer *peer);
 
 /* Makes a silent member's peer anew: a clock that went back is no reason to be refused for ever. */

@@ -8,31 +8,6 @@
 
 #include "tests/test.h"
 
-static void stub_hash(uint8_t out[static SIGNATURE_SIZE], const void *message, size_t size,
-	const struct key *signer)
-{
-	crypto_generichash(out, SIGNATURE_SIZE, message, size, signer->bytes, KEY_SIZE);
-}
-
-static void stub_sign(uint8_t signature[static SIGNATURE_SIZE], const void *message, size_t size,
-	const struct secret *secret)
-{
-	struct key signer = secret_public(secret);
-
-	stub_hash(signature, message, size, &signer);
-}
-
-static bool stub_verify(const uint8_t signature[static SIGNATURE_SIZE], const void *message,
-	size_t size, const struct key *signer)
-{
-	uint8_t wanted[SIGNATURE_SIZE];
-
-	stub_hash(wanted, message, size, signer);
-	return memcmp(wanted, signature, SIGNATURE_SIZE) == 0;
-}
-
-const struct crypto crypto_stub = {.sign = stub_sign, .verify = stub_verify};
-
 static struct secret numbered(uint8_t type, uint32_t number)
 {
 	struct key seed = {

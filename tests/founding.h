@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "gossip/ledger.h"
+#include "simulator/stub.h"
 
 #define FOUNDING_ADMINS 3
 #define FOUNDING_NOW UINT64_C(1790000000000) /* milliseconds: the test's present */
@@ -24,9 +25,6 @@ struct founding {
 	struct hash collective;
 	struct ledger_options options;
 };
-
-/* Signatures that are keyed hashes: as strict as real ones towards mistakes, and far cheaper. */
-extern const struct crypto crypto_stub;
 
 /* A collective with the supernet 10.100.0.0/16. */
 void founding_init(struct founding *founding, const struct crypto *crypto, uint32_t sites_max);

@@ -27,6 +27,35 @@ skip() {
 	printf 'ok %d - %s # SKIP %s\n' "$tap_count" "$1" "$2"
 }
 
+# gives STATUS [TEXT-ON-STDOUT [TEXT-ON-STDERR]] -- ARGUMENT... ; a text may be a part. Runs $program,
+# whose answers stay in $work/out and $work/err.
+# shellcheck disable=SC2154 # both are the caller's
+gives() {
+	local wanted=$1 out='' err='' status=0
+	shift
+	if [ "$1" != -- ]; then out=$1; shift; fi
+	if [ "$1" != -- ]; then err=$1; shift; fi
+	shift
+	"$program" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+	if [ "$status" -ne "$wanted" ]; then
+		echo "status $status, not $wanted"
+		cat "$work/out" "$work/err"
+		return 1
+	fi
+	if [ -n "$out" ] && ! grep -qF -- "$out" "$work/out"; then
+		echo "not on standard output: $out"
+		cat "$work/out"
+		return 1
+	fi
+	if [ -n "$err" ] && ! grep -qF -- "$err" "$work/err"; then
+		echo "not on standard error: $err"
+		cat "$work/err"
+		return 1
+	fi
+	# What fails says so on standard error; what is done does not complain.
+	[ "$status" -eq 0 ] || [ -s "$work/err" ] || { echo "failed without a word"; return 1; }
+}
+
 # finish - the plan, and the exit status.
 finish() {
 	printf '1..%d\n' "$tap_count"

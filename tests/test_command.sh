@@ -10,33 +10,6 @@ unset COLLECTIVE_CONFIG COLLECTIVE_STATE COLLECTIVE_RUN
 export COLLECTIVE_STATE=$work/state
 program=${COLLECTIVE:?}
 
-# gives STATUS [TEXT-ON-STDOUT [TEXT-ON-STDERR]] -- ARGUMENT... ; a text may be a part.
-gives() {
-	local wanted=$1 out='' err='' status=0
-	shift
-	if [ "$1" != -- ]; then out=$1; shift; fi
-	if [ "$1" != -- ]; then err=$1; shift; fi
-	shift
-	"$program" "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-	if [ "$status" -ne "$wanted" ]; then
-		echo "status $status, not $wanted"
-		cat "$work/out" "$work/err"
-		return 1
-	fi
-	if [ -n "$out" ] && ! grep -qF -- "$out" "$work/out"; then
-		echo "not on standard output: $out"
-		cat "$work/out"
-		return 1
-	fi
-	if [ -n "$err" ] && ! grep -qF -- "$err" "$work/err"; then
-		echo "not on standard error: $err"
-		cat "$work/err"
-		return 1
-	fi
-	# What fails says so on standard error; what is done does not complain.
-	[ "$status" -eq 0 ] || [ -s "$work/err" ] || { echo "failed without a word"; return 1; }
-}
-
 check "no command: the overview, on standard error" gives 2 '' 'Commands:' --
 check "help: the overview" gives 0 'config check [FILE]' -- help
 check "help of a command" gives 0 'Usage: collective config check [FILE]' -- help config check
