@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * route.h - addresses, routes and rules of this machine, over rtnetlink.
+ *
+ * Routes and rules that are made here carry ROUTE_PROTOCOL, and only such are listed or removed:
+ * whatever else is on the machine is not ours to touch.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <linux/rtnetlink.h>
+
+#include "agent/netlink.h"
+#include "base/prefix.h"
+
+#define ROUTE_PROTOCOL 110 /* our mark on routes and rules */
+#define ROUTE_TABLE_MAIN RT_TABLE_MAIN
+#define ROUTE_TABLE_INNER 11010  /* for what comes in by our interfaces */
+#define ROUTE_RULE_PRIORITY 1010 /* behind the local table, before all that others add */
+#define ROUTE_METRIC_GUARD 4096  /* behind every real route */
+#define ROUTE_NAME_SIZE 16
+
+struct route {
+	struct prefix prefix;
+	uint32_t table;
+	uint32_t metric;
+	uint8_t type;          /* RTN_UNICAST, RTN_UNREACHABLE, RTN_THROW */
+	unsigned device;       /* of RTN_UNICAST; 0 else */
+	struct address source; /* preferred; ADDRESS_NONE: the system's choice */
+};
+
+/* Adds a route. Returns 0; -EEXIST where one with its prefix, table and metric stands. */
+int route_add(struct netlink *netlink, const struct route *route);
+
+/* Puts a route in the place of the one that stands there, in one step. */
+int route_replace(struct netlink *netlink, const struct route *route);
+
+/* Removes a route of ours; absent is fine. */
+int route_remove(struct netlink *netlink, const struct route *route);
+
+typedef int (*route_each_fn)(const struct route *route, void *context);
+
+/* Calls each for every route of ours, of both families. -EINTR: to be asked again. */
+int route_list(struct netlink *netlink, route_each_fn each, void *context);
+
+/* A rule: what comes in by an interface looks into ROUTE_TABLE_INNER. */
+struct route_rule {
+	uint8_t family; /* ADDRESS_IPV4, ADDRESS_IPV6 */
+	char name[ROUTE_NAME_SIZE];
+	bool proper; /* table and priority are ours */
+	uint32_t table;
+	uint32_t priority;
+};
+
+typedef int (*route_each_rule_fn)(const struct route_rule *rule, void *context);
+
+int route_rule_add(struct netlink *netlink, uint8_t family, const char *name);
+int route_rule_remove(struct netlink *netlink, const struct route_rule *rule);
+int route_rule_list(struct netlink *netlink, route_each_rule_fn each, void *context);
+
+/* An address of an interface. */
+struct route_address {
+	unsigned device;
+	struct prefix prefix; /* the address itself, with its network's length */
+	bool near;            /* of this host or link only */
+};
+
+typedef int (*route_each_address_fn)(const struct route_address *address, void *context);
+
+/* Gives an interface an address, alone in its network. Returns 0, also when it had it. */
+int route_address_add(struct netlink *netlink, unsigned device, const struct address *address);
+int route_address_remove(struct netlink *netlink, const struct route_address *address);
+int route_address_list(struct netlink *netlink, route_each_address_fn each, void *context);
+
+/* Whether this machine speaks IPv6 at all. */
+bool route_has_ipv6(void);
