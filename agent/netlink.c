@@ -191,6 +191,11 @@ bool netlink_is_within(const struct nlattr *attribute, const void *end)
 	return left > 0 && left <= INT_MAX && mnl_attr_ok(attribute, (int)left);
 }
 
+uint32_t netlink_port(const struct netlink *netlink)
+{
+	return mnl_socket_get_portid(netlink->socket);
+}
+
 const char *netlink_complaint(const struct netlink *netlink)
 {
 	return netlink->complaint;

@@ -47,5 +47,8 @@ int netlink_run(struct netlink *netlink, netlink_each_fn each, void *context);
 const void *netlink_end_of(const struct nlattr *nest);
 bool netlink_is_within(const struct nlattr *attribute, const void *end);
 
+/* The name by which the kernel knows this socket: changes made through it carry it. */
+uint32_t netlink_port(const struct netlink *netlink);
+
 /* What the kernel said in words of the last request that failed; "" where it said nothing. */
 const char *netlink_complaint(const struct netlink *netlink);
