@@ -494,6 +494,12 @@ uint16_t carrier_port(const struct carrier *carrier, enum site_interface interfa
 	return carrier->devices[interface].port;
 }
 
+bool carrier_has_address(
+	const struct carrier *carrier, enum site_interface interface, const struct address *address)
+{
+	return address_equal(&carrier->devices[interface].address, address);
+}
+
 bool carrier_networks(
 	struct carrier *carrier, struct prefix ret[static SITE_NETWORKS_MAX], uint32_t *ret_count)
 {

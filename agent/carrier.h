@@ -79,6 +79,10 @@ unsigned carrier_index(const struct carrier *carrier, enum site_interface interf
 /* The port on which an interface listens; 0: not known. */
 uint16_t carrier_port(const struct carrier *carrier, enum site_interface interface);
 
+/* Whether an interface is to have this address. */
+bool carrier_has_address(const struct carrier *carrier, enum site_interface interface,
+	const struct address *address);
+
 /*
  * The networks that this machine is in by its other interfaces. Returns whether they changed since
  * they were last asked for.

@@ -72,6 +72,20 @@ const struct option_row option_rows[OPTIONS] = {
 
 const struct command commands[] = {
 	{
+		.name = "agent",
+		.arguments = "",
+		.summary = "run this site's agent in the foreground",
+		.help = "It makes the interfaces, routes and rules of this site what the "
+			"collective "
+			"wants\nthem to be, keeps them so, and speaks with the other sites. "
+			"SIGTERM "
+			"ends it and\nleaves them to the next agent, so that nothing is "
+			"interrupted; "
+			"SIGINT (Ctrl-C)\ntakes all of them away. It needs CAP_NET_ADMIN and "
+			"CAP_NET_RAW.",
+		.run = command_agent,
+	},
+	{
 		.name = "config check",
 		.arguments = "[FILE]",
 		.summary = "check a configuration file and name everything that is wrong",
@@ -395,9 +409,9 @@ static int dispatch(struct invocation *invocation)
 	return r ? r : command->run(invocation);
 }
 
-int command_main(int argc, char **argv)
+int command_main(int argc, char **argv, int64_t clock_offset_ms)
 {
-	struct invocation invocation = {0};
+	struct invocation invocation = {.clock_offset_ms = clock_offset_ms};
 	int status = read_options(&invocation, argc, argv);
 
 	if (status)

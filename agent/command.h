@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Exit statuses of the program. */
 enum { STATUS_DONE = 0, STATUS_FAILED = 1, STATUS_WRONG_USE = 2 };
@@ -39,7 +40,8 @@ struct invocation {
 		*values[OPTIONS]; /* NULL: not given and no fallback; "" for one without argument */
 	bool given[OPTIONS];      /* on the command line */
 	size_t count;
-	char **words; /* arguments of the command */
+	char **words;            /* arguments of the command */
+	int64_t clock_offset_ms; /* of wall time; 0 but in tests */
 };
 
 struct command {
@@ -57,10 +59,14 @@ extern const struct option_row option_rows[OPTIONS];
 extern const struct command commands[];
 extern const size_t command_count;
 
-/* Runs the program: finds the command, checks the words, runs it. Returns the exit status. */
-int command_main(int argc, char **argv);
+/*
+ * Runs the program: finds the command, checks the words, runs it. Returns the exit status. The
+ * clock is off by so much where a test wants it so.
+ */
+int command_main(int argc, char **argv, int64_t clock_offset_ms);
 
 /* The commands, each in the file of its subject. */
+int command_agent(const struct invocation *invocation);
 int command_backup(const struct invocation *invocation);
 int command_config_check(const struct invocation *invocation);
 int command_config_example(const struct invocation *invocation);

@@ -28,5 +28,5 @@ int main(int argc, char **argv)
 		say("libsodium does not start");
 		return STATUS_FAILED;
 	}
-	return command_main(argc, argv);
+	return command_main(argc, argv, 0);
 }

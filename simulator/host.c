@@ -474,10 +474,12 @@ static void perform(struct host *host, const struct site_action *action, struct 
 			send_datagram(host, action);
 		break;
 	case SITE_DEVICE:
-		set_device(host, &action->device);
+		if (action->interface == SITE_BACKBONE)
+			set_device(host, &action->device);
 		break;
 	case SITE_ADDRESS:
-		set_address(host, action);
+		if (action->interface == SITE_BACKBONE)
+			set_address(host, action);
 		break;
 	case SITE_PEER:
 		set_peer(host, action);

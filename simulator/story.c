@@ -332,10 +332,14 @@ static bool add_action(struct text *text, const struct host *host, const struct 
 		add_datagram(text, world, action->send.bytes, action->send.size);
 		return true;
 	case SITE_DEVICE:
+		if (action->interface == SITE_LINKS)
+			return false;
 		add(text, key_is_zero(&action->device) ? "takes its interface away"
 						       : "its interface has a key");
 		return true;
 	case SITE_ADDRESS:
+		if (action->interface == SITE_LINKS)
+			return false;
 		add(text,
 			action->address.remove ? "has no longer the address " : "has the address ");
 		add_address(text, world, &action->address.address);

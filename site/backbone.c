@@ -503,6 +503,23 @@ static void tell_route(struct site_actions *out, enum site_action_kind kind,
 	action->route.kind = route;
 }
 
+/* A guard that stays without its network is remembered, also when the machine starts again. */
+static void remember_guard(struct site *site, struct site_actions *out, struct site_prefix *entry)
+{
+	if (entry->kept)
+		return;
+	entry->kept = true;
+	site_save_guard(site, out, entry);
+}
+
+static void forget_guard(struct site *site, struct site_actions *out, struct site_prefix *entry)
+{
+	if (!entry->kept)
+		return;
+	entry->kept = false;
+	site_save_guard(site, out, entry);
+}
+
 /* A guard of a network that nobody has any more: it makes room for one that is in force. */
 static bool drop_guard(struct site *site, struct site_actions *out)
 {
@@ -514,6 +531,7 @@ static bool drop_guard(struct site *site, struct site_actions *out)
 			continue;
 		if (entry->guarded)
 			tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_GUARD);
+		forget_guard(site, out, table_at(&site->prefixes, i));
 		table_remove(&site->prefixes, i);
 		return true;
 	}
@@ -527,7 +545,8 @@ static struct site_prefix *place_for(
 
 	if (entry)
 		return entry;
-	if (site->prefixes.count == site->prefixes.capacity && !drop_guard(site, out)) {
+	if (site->prefixes.count == site->prefixes.capacity &&
+		(site_room(out) < 4 || !drop_guard(site, out))) {
 		site->counters[SITE_COUNT_PREFIX_FULL]++;
 		return NULL;
 	}
@@ -569,6 +588,7 @@ static void route(struct site *site, struct site_actions *out, struct site_prefi
 	tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_BACKBONE);
 	entry->guarded = true;
 	entry->routed = true;
+	forget_guard(site, out, entry);
 }
 
 /*
@@ -691,11 +711,24 @@ static void drop_prefix(struct site *site, struct site_actions *out, uint32_t po
 	entry->peer = no_key;
 	entry->routed = false;
 	entry->own = false;
-	if (entry->guarded && !is_gone(site))
+	if (entry->guarded && !is_gone(site)) {
+		remember_guard(site, out, entry);
 		return;
+	}
 	if (entry->guarded)
 		tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_GUARD);
+	forget_guard(site, out, entry);
 	table_remove(&site->prefixes, position);
+}
+
+/* Remembered from before a restart. */
+static void guard_again(struct site *site, struct site_actions *out, struct site_prefix *entry)
+{
+	struct prefix prefix = prefix_of(entry);
+
+	entry->guarded = true;
+	if (!is_local(site, &prefix))
+		tell_route(out, SITE_ROUTE, &prefix, SITE_ROUTE_GUARD);
 }
 
 static bool review_prefixes(struct site *site, struct site_actions *out)
@@ -708,86 +741,104 @@ static bool review_prefixes(struct site *site, struct site_actions *out)
 	if (!is_gone(site) && !want_prefixes(site, out))
 		return false;
 	for (uint32_t i = site->prefixes.count; i > 0; i--) {
-		const struct site_prefix *entry = table_at(&site->prefixes, i - 1);
+		struct site_prefix *entry = table_at(&site->prefixes, i - 1);
 		bool bare;
 
 		if (entry->wanted)
 			continue;
 		bare = key_is_zero(&entry->peer) && !entry->routed && !entry->own;
-		if (bare && !is_gone(site))
+		if (bare && !is_gone(site) && (entry->guarded || !entry->kept))
 			continue;
-		if (site_room(out) < 4)
+		if (site_room(out) < 6)
 			return false;
-		drop_prefix(site, out, i - 1);
+		if (bare && !is_gone(site))
+			guard_again(site, out, entry);
+		else
+			drop_prefix(site, out, i - 1);
 	}
 	return true;
 }
 
-/* The device and its address. */
+/* Devices and their addresses. */
 
-static void wanted_device(const struct site *site, struct key *device, struct address *address)
+static void wanted_device(const struct site *site, enum site_interface interface,
+	struct key *device, struct address *address)
 {
 	*device = no_key;
 	*address = (struct address){.family = ADDRESS_NONE};
 	if (is_gone(site))
+		return;
+	if (site->state == SITE_JOINING && interface == SITE_LINKS)
 		return;
 	if (site->state == SITE_JOINING && site->joiner.state == JOINER_ASKING) {
 		*device = site->invite_keys.private_key;
 		*address = invite_join_address(site->invite.join_number);
 		return;
 	}
-	*device = site->rotation.state == ROTATION_SWITCHED ? site->pending[SITE_BACKBONE].secret
-							    : site->pairs[SITE_BACKBONE].secret;
+	*device = site->rotation.state == ROTATION_SWITCHED ? site->pending[interface].secret
+							    : site->pairs[interface].secret;
+	/* A link's packets are accepted only where the interface has the address, too. */
 	*address = site->collective.address;
 }
 
-static void tell_address(struct site_actions *out, const struct address *address, bool remove)
+static void tell_address(struct site_actions *out, enum site_interface interface,
+	const struct address *address, bool remove)
 {
 	struct site_action *action = site_emit(out, SITE_ADDRESS);
 
-	action->interface = SITE_BACKBONE;
+	action->interface = interface;
 	action->address.address = *address;
 	action->address.remove = remove;
 }
 
-static bool review_device(struct site *site, struct site_actions *out)
+static bool review_device(
+	struct site *site, struct site_actions *out, enum site_interface interface)
 {
+	struct key *told = &site->devices[interface];
+	struct address *told_address = &site->addresses[interface];
 	struct key device;
 	struct address address;
 	struct site_action *action;
 
 	if (site_room(out) < 3)
 		return false;
-	wanted_device(site, &device, &address);
-	if (memcmp(device.bytes, site->device.bytes, KEY_SIZE) != 0 && !key_is_zero(&device)) {
+	wanted_device(site, interface, &device, &address);
+	if (memcmp(device.bytes, told->bytes, KEY_SIZE) != 0 && !key_is_zero(&device)) {
 		action = site_emit(out, SITE_DEVICE);
-		action->interface = SITE_BACKBONE;
+		action->interface = interface;
 		action->device = device;
-		site->device = device;
+		*told = device;
 	}
-	if (!address_equal(&address, &site->address)) {
-		if (site->address.family != ADDRESS_NONE)
-			tell_address(out, &site->address, true);
+	if (!address_equal(&address, told_address)) {
+		if (told_address->family != ADDRESS_NONE)
+			tell_address(out, interface, told_address, true);
 		if (address.family != ADDRESS_NONE)
-			tell_address(out, &address, false);
-		site->address = address;
+			tell_address(out, interface, &address, false);
+		*told_address = address;
 	}
 	key_wipe(&device);
 	return true;
 }
 
-/* Taken away last, when nothing stands on it any more. */
-static bool remove_device(struct site *site, struct site_actions *out)
+static bool review_devices(struct site *site, struct site_actions *out)
+{
+	return review_device(site, out, SITE_BACKBONE) && review_device(site, out, SITE_LINKS);
+}
+
+/* Taken away last, when nothing stands on them any more. */
+static bool remove_devices(struct site *site, struct site_actions *out)
 {
 	struct site_action *action;
 
-	if (!is_gone(site) || key_is_zero(&site->device))
-		return true;
-	if (site_room(out) == 0)
-		return false;
-	action = site_emit(out, SITE_DEVICE);
-	action->interface = SITE_BACKBONE;
-	key_wipe(&site->device);
+	for (int i = 0; i < SITE_INTERFACES && is_gone(site); i++) {
+		if (key_is_zero(&site->devices[i]))
+			continue;
+		if (site_room(out) == 0)
+			return false;
+		action = site_emit(out, SITE_DEVICE);
+		action->interface = (enum site_interface)i;
+		key_wipe(&site->devices[i]);
+	}
 	return true;
 }
 
@@ -795,10 +846,22 @@ void site_backbone_clear(struct site *site)
 {
 	while (site->peers.count > 0)
 		table_remove(&site->peers, site->peers.count - 1);
-	while (site->prefixes.count > 0)
-		table_remove(&site->prefixes, site->prefixes.count - 1);
-	key_wipe(&site->device);
-	site->address = (struct address){.family = ADDRESS_NONE};
+	for (uint32_t i = site->prefixes.count; i > 0; i--) {
+		struct site_prefix *entry = table_at(&site->prefixes, i - 1);
+
+		if (!entry->kept) {
+			table_remove(&site->prefixes, i - 1);
+			continue;
+		}
+		entry->peer = no_key;
+		entry->routed = false;
+		entry->own = false;
+		entry->guarded = false;
+	}
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		key_wipe(&site->devices[i]);
+		site->addresses[i] = (struct address){.family = ADDRESS_NONE};
+	}
 	site->dirty = true;
 }
 
@@ -824,8 +887,8 @@ void site_backbone_step(struct site *site, struct site_actions *out)
 	if (site->has_collective)
 		site->generation = site->ledger.generation;
 	site->dirty = true;
-	if (review_device(site, out) && review_peers(site, out) && review_prefixes(site, out) &&
-		remove_device(site, out) && tell_settled(site, out))
+	if (review_devices(site, out) && review_peers(site, out) && review_prefixes(site, out) &&
+		remove_devices(site, out) && tell_settled(site, out))
 		site->dirty = false;
 }
 

@@ -119,6 +119,17 @@ void site_save_membership(struct site *site, struct site_actions *out)
 	site_save(site, out, &row);
 }
 
+void site_save_guard(struct site *site, struct site_actions *out, const struct site_prefix *entry)
+{
+	struct site_row row = {.table = SITE_TABLE_SETTING,
+		.kind = SITE_SETTING_GUARD,
+		.key_size = sizeof entry->key,
+		.remove = !entry->kept};
+
+	memcpy(row.key, entry->key, sizeof entry->key);
+	site_save(site, out, &row);
+}
+
 void site_save_invitations(struct site *site, struct site_actions *out)
 {
 	for (uint32_t i = 0; i < site->invitations.table.count && site_room(out) > 1; i++) {

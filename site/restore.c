@@ -109,11 +109,36 @@ static int restore_collective(struct site *site, const struct site_row *row)
 	return 0;
 }
 
+/* Of a network that nobody has any more: what goes to it must not leave in clear. */
+static int restore_guard(struct site *site, const struct site_row *row)
+{
+	struct site_prefix *entry;
+	struct prefix prefix = {.length = row->key[sizeof entry->key - 1]};
+	struct prefix canonical;
+
+	prefix.address.family = row->key[0];
+	memcpy(prefix.address.bytes, row->key + 1, sizeof prefix.address.bytes);
+	if (row->key_size != sizeof entry->key || address_bits(&prefix.address) == 0 ||
+		prefix.length > address_bits(&prefix.address))
+		return -EBADMSG;
+	canonical = prefix_canonical(&prefix);
+	if (!prefix_equal(&canonical, &prefix))
+		return -EBADMSG;
+	entry = table_find(&site->prefixes, row->key);
+	if (!entry)
+		entry = table_add(&site->prefixes, row->key);
+	if (entry)
+		entry->kept = true;
+	return 0;
+}
+
 static int restore_setting(struct site *site, const struct site_row *row)
 {
 	struct invite invite;
 	char word[INVITE_TEXT_SIZE] = "";
 
+	if (row->kind == SITE_SETTING_GUARD)
+		return restore_guard(site, row);
 	if (is_setting(row, "collective"))
 		return restore_collective(site, row);
 	if (is_setting(row, "published"))

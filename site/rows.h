@@ -6,6 +6,9 @@
 
 #include "site/site.h"
 
+/* Kinds of rows in the table of settings. */
+enum { SITE_SETTING_NAMED, SITE_SETTING_GUARD };
+
 /* What an invite, or the founding, told of the collective and of this site's place in it. */
 struct site_collective {
 	struct key root;

@@ -128,7 +128,8 @@ static void save_facts(struct site *site, struct site_actions *out, uint32_t pos
 	}
 }
 
-/* Secrets, places and facts, by a number that counts through them. Returns whether there was one.
+/* Secrets, places, guards and facts, by a number that counts through them. Returns whether there
+ * was one.
  */
 static bool save_at(struct site *site, struct site_actions *out, uint32_t position)
 {
@@ -144,6 +145,14 @@ static bool save_at(struct site *site, struct site_actions *out, uint32_t positi
 		return true;
 	}
 	position -= site->places.count;
+	if (position < site->prefixes.count) {
+		const struct site_prefix *entry = table_at(&site->prefixes, position);
+
+		if (entry->kept)
+			site_save_guard(site, out, entry);
+		return true;
+	}
+	position -= site->prefixes.count;
 	if (!site->has_collective || position >= ledger->members.count + ledger->admins.count +
 							 ledger->revocations.count +
 							 ledger->removals.count)

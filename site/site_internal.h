@@ -68,6 +68,7 @@ struct site_prefix {
 	bool routed;
 	bool guarded;
 	bool own;
+	bool kept; /* a row says that its guard stays, though nobody has it any more */
 };
 
 /* The preshared key between a peer and us. Of a pair of keys, since both ends change theirs. */
@@ -195,9 +196,8 @@ struct site {
 	bool dirty;          /* there is more to be told than one list had room for */
 	bool down;           /* taken off the machine */
 	bool settled;        /* all was told once since the start */
-	bool device_told;
-	struct key device; /* the private key that the backbone was told */
-	struct address address;
+	struct key devices[SITE_INTERFACES]; /* the private keys that interfaces were told */
+	struct address addresses[SITE_INTERFACES];
 	uint32_t network_count;
 	struct prefix networks[SITE_NETWORKS_MAX];
 
@@ -242,6 +242,8 @@ void site_save_place(struct site *site, struct site_actions *out, const struct s
 /* That we are joining, or out; nothing where we are neither. */
 void site_save_membership(struct site *site, struct site_actions *out);
 void site_save_invitations(struct site *site, struct site_actions *out);
+/* That a guard stays, or does not any more. */
+void site_save_guard(struct site *site, struct site_actions *out, const struct site_prefix *entry);
 void site_save_floor(
 	struct site *site, struct site_actions *out, const char *name, uint64_t number);
 void site_send(struct site_actions *out, const struct address *from, const struct address *to,

@@ -75,6 +75,8 @@ struct machine {
 	bool unplugged;
 	bool blind;        /* no statistics come */
 	struct key device; /* its public key; zero: there is none */
+	struct key links;  /* the private key of the other one */
+	struct address addresses[SITE_INTERFACES];
 	struct address address;
 	uint32_t peer_count;
 	struct wg_peer peers[PEERS_MAX];
@@ -362,8 +364,14 @@ static void remove_route(struct machine *machine, const struct site_action *acti
 
 /* Actions. */
 
-static void set_device(struct machine *machine, const struct key *secret)
+static void set_device(struct machine *machine, const struct site_action *action)
 {
+	const struct key *secret = &action->device;
+
+	if (action->interface == SITE_LINKS) {
+		machine->links = *secret;
+		return;
+	}
 	if (key_is_zero(secret)) {
 		machine->device = *secret;
 		machine->peer_count = 0;
@@ -491,9 +499,14 @@ static void perform(struct world *world, struct machine *machine, const struct s
 			transmit(world, machine, action);
 		break;
 	case SITE_DEVICE:
-		set_device(machine, &action->device);
+		set_device(machine, action);
 		break;
 	case SITE_ADDRESS:
+		machine->addresses[action->interface] =
+			action->address.remove ? (struct address){.family = ADDRESS_NONE}
+					       : action->address.address;
+		if (action->interface == SITE_LINKS)
+			break;
 		machine->address = action->address.remove ? (struct address){.family = ADDRESS_NONE}
 							  : action->address.address;
 		break;
@@ -2024,10 +2037,80 @@ TEST(taking_down_keeps_the_state_and_clears_the_machine)
 	assert_int_equal(anna->peer_count, 0);
 	assert_int_equal(anna->route_count, 0);
 	assert_true(key_is_zero(&anna->device));
+	assert_true(key_is_zero(&anna->links));
+	assert_int_equal(anna->addresses[SITE_LINKS].family, ADDRESS_NONE);
 	reboot(world, anna);
 	run(world, USEC_SECOND);
 	assert_int_equal(site_state(anna->site), SITE_MEMBER);
 	assert_true(connected(world, world->machines, anna));
+}
+
+TEST(the_guard_of_a_network_that_nobody_has_outlives_restarts_until_taken_down)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+
+	gather(world, 1);
+	invite_with_home(world, &world->machines[2], "bert");
+	(void)command(world, world->machines, named(SITE_COMMAND_EXPEL, "bert"));
+	run(world, 2 * USEC_SECOND);
+	reboot(world, anna);
+	assert_true(has_route(anna, "192.168.5.0/24", SITE_ROUTE_GUARD));
+	assert_false(has_route(anna, "192.168.5.0/24", SITE_ROUTE_BACKBONE));
+	(void)command(world, anna, (struct site_command){.kind = SITE_COMMAND_DOWN});
+	run(world, USEC_SECOND);
+	assert_false(has_route(anna, "192.168.5.0/24", SITE_ROUTE_GUARD));
+	reboot(world, anna);
+	assert_false(has_route(anna, "192.168.5.0/24", SITE_ROUTE_GUARD));
+}
+
+TEST(a_network_that_was_granted_again_is_guarded_as_any_other)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct machine *bert = &world->machines[2];
+
+	gather(world, 1);
+	invite_with_home(world, &world->machines[2], "bert");
+	(void)command(world, world->machines, named(SITE_COMMAND_EXPEL, "bert"));
+	run(world, 2 * USEC_SECOND);
+	reboot(world, anna);
+	/* Another person, on the same machine. */
+	stop(bert);
+	bert->row_count = 0;
+	memset(bert->has_key, 0, sizeof bert->has_key);
+	invite_with_home(world, bert, "carl");
+	assert_true(has_route(anna, "192.168.5.0/24", SITE_ROUTE_BACKBONE));
+	assert_true(has_route(anna, "192.168.5.0/24", SITE_ROUTE_GUARD));
+	/* The row is gone with the grant: what follows is as if bert had never been. */
+	for (uint32_t i = 0; i < anna->row_count; i++)
+		assert_false(anna->rows[i].table == SITE_TABLE_SETTING &&
+			     anna->rows[i].kind == SITE_SETTING_GUARD);
+}
+
+TEST(the_links_have_an_interface_of_their_own_with_the_same_address)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct certificate certificate;
+	struct key before;
+	struct key public_key;
+
+	start(world, anna);
+	assert_true(key_is_zero(&anna->links));
+	stop(anna);
+	gather(world, 1);
+	(void)crypto_scalarmult_base(public_key.bytes, anna->links.bytes);
+	certificate = certificate_of(anna, "anna");
+	assert_true(key_equal(&public_key, &certificate.links));
+	assert_true(address_equal(&anna->addresses[SITE_LINKS], &anna->addresses[SITE_BACKBONE]));
+	before = anna->links;
+	(void)command(world, anna, (struct site_command){.kind = SITE_COMMAND_ROTATE});
+	run(world, USEC_MINUTE);
+	assert_false(key_equal(&before, &anna->links));
+	(void)crypto_scalarmult_base(public_key.bytes, anna->links.bytes);
+	certificate = certificate_of(anna, "anna");
+	assert_true(key_equal(&public_key, &certificate.links));
 }
 
 TEST(a_site_that_is_down_is_silent)
@@ -3235,6 +3318,9 @@ int main(void)
 		CARRIED(leaving_without_the_hub_says_that_nobody_heard_it),
 		CARRIED(a_site_that_left_joins_with_a_new_state_only),
 		CARRIED(taking_down_keeps_the_state_and_clears_the_machine),
+		CARRIED(the_guard_of_a_network_that_nobody_has_outlives_restarts_until_taken_down),
+		CARRIED(a_network_that_was_granted_again_is_guarded_as_any_other),
+		CARRIED(the_links_have_an_interface_of_their_own_with_the_same_address),
 		CARRIED(a_site_that_is_down_is_silent),
 		CARRIED(a_hub_that_left_makes_no_invites),
 		CARRIED(a_rotation_changes_the_key_on_both_sides),

@@ -1,0 +1,670 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/agent.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <sodium.h>
+
+#include "agent/carrier.h"
+#include "agent/clock.h"
+#include "agent/command.h"
+#include "agent/keeper.h"
+#include "agent/lookup.h"
+#include "agent/memory.h"
+#include "agent/notify.h"
+#include "agent/tunnel.h"
+
+#define LISTS_MAX 64 /* of actions, before others have their turn */
+#define HUB_PORT 51821
+#define SPOKE_NEIGHBOURS 16
+#define BUILT_MS UINT64_C(1767225600000) /* the first of January 2026: no clock shows less */
+
+enum { SIGNALS = 4 };
+
+struct agent {
+	const struct agent_options *options;
+	struct log log;
+	struct clock clock;
+	struct store *store;
+	struct carrier *carrier;
+	struct tunnel *tunnel;
+	struct lookup *lookup;
+
+	struct event_base *loop;
+	struct event *timer;
+	struct event *noticed;
+	struct event *watchdog;
+	struct event *signals[SIGNALS];
+
+	/* The brain. */
+	struct site *site;
+	void *memory;
+	size_t memory_size;
+	bool hub; /* it has room for every site as a neighbour */
+	struct site_actions *actions;
+
+	/* What a list of actions leaves to be done. */
+	usec_t now;
+	bool wants_apply;
+	bool saves;
+	int saved;
+	bool polls[SITE_INTERFACES];
+
+	bool ending; /* everything is being taken off the machine */
+	bool ended;
+	int status;
+};
+
+/* Performing. */
+
+static void perform_peer(struct agent *agent, const struct site_action *action)
+{
+	struct address address;
+
+	carrier_want(agent->carrier, action);
+	if (!action->peer.set_endpoint ||
+		address_parse(action->peer.host, strlen(action->peer.host), &address) == 0)
+		return;
+	lookup_ask(agent->lookup, action->interface, &action->peer.key, action->peer.host,
+		action->peer.port);
+}
+
+/* What is sent stands on what was set up before it. */
+static void apply(struct agent *agent)
+{
+	if (!agent->wants_apply)
+		return;
+	agent->wants_apply = false;
+	carrier_apply(agent->carrier, agent->now);
+}
+
+static void follow(struct agent *agent)
+{
+	const struct config *config = agent->options->config;
+	int r = tunnel_follow(
+		agent->tunnel, config->backbone.name, carrier_index(agent->carrier, SITE_BACKBONE));
+
+	if (r < 0)
+		log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_ERROR,
+			"no socket could be opened in %s: %s", config->backbone.name, strerror(-r));
+}
+
+static void perform_send(struct agent *agent, const struct site_action *action)
+{
+	apply(agent);
+	follow(agent);
+	if (action->interface == SITE_BACKBONE)
+		tunnel_send(agent->tunnel, action);
+}
+
+static enum config_level level_of(enum site_log_code code)
+{
+	switch (code) {
+	case SITE_LOG_HUB_SUSPECT:
+	case SITE_LOG_HUB_DOWN:
+	case SITE_LOG_EQUIVOCATION:
+	case SITE_LOG_CLOCK_OFF:
+	case SITE_LOG_EXPELLED:
+	case SITE_LOG_RIVAL:
+	case SITE_LOG_ROUTE_REFUSED:
+	case SITE_LOG_CERTIFICATE_ENDS:
+		return CONFIG_LEVEL_WARNING;
+	case SITE_LOG_SAVE_FAILED:
+		return CONFIG_LEVEL_ERROR;
+	case SITE_LOG_STARTED:
+	case SITE_LOG_FOUNDED:
+	case SITE_LOG_JOINED:
+	case SITE_LOG_MEMBER_NEW:
+	case SITE_LOG_MEMBER_GONE:
+	case SITE_LOG_MEMBER_LEFT:
+	case SITE_LOG_HUB_BACK:
+	case SITE_LOG_SITE_DOWN:
+	case SITE_LOG_SITE_BACK:
+	case SITE_LOG_STRANGER:
+	case SITE_LOG_CLOCK_WELL:
+	case SITE_LOG_SAVE_WELL:
+	case SITE_LOG_KEY_CHANGED:
+	case SITE_LOG_PETITION:
+	case SITE_LOG_CODES:
+		break;
+	}
+	return CONFIG_LEVEL_NOTICE;
+}
+
+/* The brain's words, with the name and the number where these stand in them. */
+static void perform_log(struct agent *agent, const struct site_action *action)
+{
+	const char *text = site_log_text(action->log.code);
+	const char *name = strstr(text, "%s");
+	char words[256];
+	char number[24];
+	const char *rest;
+	int used = 0;
+
+	(void)snprintf(number, sizeof number, "%lld", (long long)action->log.number);
+	if (name)
+		used = snprintf(
+			words, sizeof words, "%.*s%s", (int)(name - text), text, action->log.name);
+	text = name ? name + 2 : text;
+	rest = strstr(text, "%lld");
+	if (used < 0 || (size_t)used >= sizeof words)
+		return;
+	(void)snprintf(words + used, sizeof words - (size_t)used, "%.*s%s%s",
+		rest ? (int)(rest - text) : (int)strlen(text), text, rest ? number : "",
+		rest ? rest + 4 : "");
+	log_write(&agent->log, LOG_SITE, level_of(action->log.code), "%s", words);
+}
+
+static void perform(struct agent *agent, const struct site_action *action)
+{
+	switch (action->kind) {
+	case SITE_SAVE:
+	case SITE_SAVE_KEY:
+	case SITE_PROMOTE_KEY:
+		break;
+	case SITE_SEND:
+		if (agent->saved == 0)
+			perform_send(agent, action);
+		break;
+	case SITE_PEER:
+		perform_peer(agent, action);
+		agent->wants_apply = true;
+		break;
+	case SITE_DEVICE:
+	case SITE_ADDRESS:
+	case SITE_PEER_REMOVE:
+	case SITE_ALLOW:
+	case SITE_DISALLOW:
+	case SITE_ROUTE:
+	case SITE_ROUTE_REMOVE:
+	case SITE_SETTLED:
+		carrier_want(agent->carrier, action);
+		agent->wants_apply = true;
+		break;
+	case SITE_POLL:
+		agent->polls[action->interface] = true;
+		break;
+	case SITE_LOG:
+		perform_log(agent, action);
+		break;
+	case SITE_REPLY:
+		break; /* nobody can ask anything yet */
+	}
+}
+
+/* The brain. */
+
+static struct site_options site_options_of(const struct agent *agent)
+{
+	uint32_t sites = agent->options->config->limits_sites;
+
+	return (struct site_options){.sites_max = sites,
+		.neighbours_max = agent->hub || sites < SPOKE_NEIGHBOURS ? sites : SPOKE_NEIGHBOURS,
+		.crypto = &crypto_real,
+		.built_ms = BUILT_MS,
+		.program = COLLECTIVE_VERSION};
+}
+
+static void end_site(struct agent *agent)
+{
+	if (agent->site)
+		site_wipe(agent->site);
+	if (agent->memory)
+		sodium_memzero(agent->memory, agent->memory_size);
+	free(agent->memory);
+	agent->memory = NULL;
+	agent->site = NULL;
+}
+
+/* A brain with what the store holds. Returns 0 or an error, with why. */
+static int make_site(struct agent *agent, char why[static STORE_WHY_SIZE])
+{
+	struct site_options options = site_options_of(agent);
+	uint8_t seed[PRNG_SEED_SIZE];
+
+	end_site(agent);
+	agent->memory_size = (site_size(&options) + 15) / 16 * 16;
+	agent->memory = memory_zeroed(1, agent->memory_size);
+	randombytes_buf(seed, sizeof seed);
+	agent->site = site_init(agent->memory, &options, seed);
+	sodium_memzero(seed, sizeof seed);
+	return keeper_restore(agent->store, agent->site, why);
+}
+
+/* Whoever is a hub has all members as neighbours: there has to be room for them. */
+static int make_fitting_site(struct agent *agent, char why[static STORE_WHY_SIZE])
+{
+	int r = make_site(agent, why);
+
+	if (r < 0 || site_is_hub(agent->site) == agent->hub)
+		return r;
+	agent->hub = site_is_hub(agent->site);
+	return make_site(agent, why);
+}
+
+static void step(struct agent *agent, struct site_event *event)
+{
+	bool any;
+
+	event->wall = clock_wall(&agent->clock);
+	site_step(agent->site, agent->now, event, agent->actions);
+	agent->saved = keeper_save(agent->store, agent->actions, &any);
+	agent->saves = any;
+	for (uint32_t i = 0; i < agent->actions->count; i++)
+		perform(agent, &agent->actions->items[i]);
+	/* Lists hold keys. */
+	sodium_memzero(
+		agent->actions, sizeof agent->actions->count +
+					agent->actions->count * sizeof agent->actions->items[0]);
+}
+
+/* Tells the brain how its saving went, for as long as it saves. */
+static void feed(struct agent *agent, struct site_event *event)
+{
+	struct site_event saved;
+
+	step(agent, event);
+	for (int i = 0; i < LISTS_MAX && agent->saves; i++) {
+		saved = (struct site_event){.kind = SITE_EVENT_SAVED, .saved = agent->saved};
+		step(agent, &saved);
+	}
+}
+
+static void feed_statistics(struct agent *agent, enum site_interface interface)
+{
+	struct site_statistics seen[SITE_STATISTICS_MAX];
+	struct site_event event = {.kind = SITE_EVENT_STATISTICS};
+	const struct wireguard_device *device;
+	struct wireguard_peer *peers;
+	uint32_t count;
+
+	apply(agent);
+	device = carrier_read(agent->carrier, agent->now, interface);
+	if (!device || device->peer_count == 0)
+		return;
+	/* What the brain answers may have the device read again. */
+	count = device->peer_count;
+	peers = memory_zeroed(count, sizeof *peers);
+	memcpy(peers, device->peers, count * sizeof *peers);
+	event.statistics.interface = interface;
+	event.statistics.peers = seen;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t k = event.statistics.count++;
+
+		seen[k] = (struct site_statistics){.peer = peers[i].key,
+			.rx_bytes = peers[i].rx_bytes,
+			.tx_bytes = peers[i].tx_bytes,
+			.handshake = peers[i].handshake == 0
+					     ? 0
+					     : peers[i].handshake +
+						       (uint64_t)agent->clock.offset_ms,
+			.has_endpoint = peers[i].has_endpoint,
+			.endpoint = peers[i].endpoint};
+		if (event.statistics.count < SITE_STATISTICS_MAX && i + 1 < count)
+			continue;
+		feed(agent, &event);
+		event.statistics.count = 0;
+	}
+	sodium_memzero(peers, count * sizeof *peers);
+	free(peers);
+}
+
+static void feed_networks(struct agent *agent)
+{
+	struct prefix networks[SITE_NETWORKS_MAX];
+	struct site_event event = {.kind = SITE_EVENT_NETWORKS, .networks.items = networks};
+
+	if (carrier_networks(agent->carrier, networks, &event.networks.count))
+		feed(agent, &event);
+}
+
+/* A port that was found free is kept: others have the way there in mind. */
+static void keep_port(struct agent *agent)
+{
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		enum site_interface interface = (enum site_interface)i;
+		uint16_t port = carrier_port(agent->carrier, interface);
+
+		if (port != 0 && port != keeper_port(agent->store, interface) &&
+			keeper_save_port(agent->store, interface, port) < 0)
+			log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING,
+				"the port of %s could not be kept",
+				i == SITE_BACKBONE ? "the backbone" : "the links");
+	}
+}
+
+/* The loop. */
+
+static void arm(struct agent *agent)
+{
+	usec_t at = usec_min(site_wakeup(agent->site), carrier_wakeup(agent->carrier));
+	usec_t left = at - clock_now();
+	struct timeval wait;
+
+	if (at == USEC_NEVER) {
+		(void)event_del(agent->timer);
+		return;
+	}
+	left = left > 0 ? left : 0;
+	wait.tv_sec = left / USEC_SECOND;
+	wait.tv_usec = left % USEC_SECOND;
+	(void)event_add(agent->timer, &wait);
+}
+
+static void begin_turn(struct agent *agent)
+{
+	struct site_event event = {.kind = SITE_EVENT_RESUME};
+
+	agent->now = clock_now();
+	agent->log.now = agent->now;
+	if (clock_slept(&agent->clock))
+		feed(agent, &event);
+}
+
+static bool take_polls(struct agent *agent)
+{
+	bool any = false;
+
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		if (!agent->polls[i])
+			continue;
+		agent->polls[i] = false;
+		feed_statistics(agent, (enum site_interface)i);
+		any = true;
+	}
+	return any;
+}
+
+/* Who has become a hub, or is none any more, needs a brain of another size. */
+static void become(struct agent *agent)
+{
+	struct site_event event = {.kind = SITE_EVENT_START};
+	char why[STORE_WHY_SIZE] = "";
+
+	if (site_is_hub(agent->site) == agent->hub)
+		return;
+	if (make_fitting_site(agent, why) < 0) {
+		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_ERROR, "%s", why);
+		agent->status = STATUS_FAILED;
+		agent->ended = true;
+		return;
+	}
+	feed(agent, &event);
+	apply(agent);
+}
+
+/* Whatever is due now is done, up to a bound; then the machine is made as it is wanted. */
+static void end_turn(struct agent *agent)
+{
+	struct site_event event = {.kind = SITE_EVENT_TIMER};
+
+	for (int i = 0; i < LISTS_MAX; i++) {
+		bool due = site_wakeup(agent->site) <= agent->now;
+
+		if (due)
+			feed(agent, &event);
+		if (!take_polls(agent) && !due)
+			break;
+	}
+	apply(agent);
+	feed_networks(agent);
+	apply(agent);
+	follow(agent);
+	keep_port(agent);
+	become(agent);
+	arm(agent);
+	/* All that was to be taken away has been spoken of. */
+	if (agent->ending && site_wakeup(agent->site) > agent->now)
+		agent->ended = true;
+	if (agent->ended)
+		(void)event_base_loopbreak(agent->loop);
+}
+
+static void on_timer(evutil_socket_t descriptor, short what, void *context)
+{
+	struct agent *agent = context;
+
+	(void)descriptor;
+	(void)what;
+	begin_turn(agent);
+	carrier_turn(agent->carrier, agent->now);
+	end_turn(agent);
+}
+
+static void on_notice(evutil_socket_t descriptor, short what, void *context)
+{
+	struct agent *agent = context;
+
+	(void)descriptor;
+	(void)what;
+	begin_turn(agent);
+	carrier_notice(agent->carrier, agent->now);
+	end_turn(agent);
+}
+
+static void on_datagram(void *context, const struct endpoint *from, const struct endpoint *to,
+	const uint8_t *bytes, size_t size)
+{
+	struct agent *agent = context;
+	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
+
+	/* To any other address of this host they are not ours to answer. */
+	if (!carrier_has_address(agent->carrier, SITE_BACKBONE, &to->address))
+		return;
+	begin_turn(agent);
+	event.datagram.interface = SITE_BACKBONE;
+	event.datagram.from = *from;
+	event.datagram.port = to->port;
+	event.datagram.bytes = bytes;
+	event.datagram.size = size;
+	feed(agent, &event);
+	end_turn(agent);
+}
+
+static void on_found(void *context, enum site_interface interface, const struct key *peer,
+	const struct endpoint *endpoint)
+{
+	struct agent *agent = context;
+
+	begin_turn(agent);
+	carrier_resolved(agent->carrier, interface, peer, endpoint);
+	agent->wants_apply = true;
+	end_turn(agent);
+}
+
+static void take_down(struct agent *agent)
+{
+	const struct site_command command = {.kind = SITE_COMMAND_DOWN};
+	struct site_event event = {.kind = SITE_EVENT_COMMAND, .command = &command};
+
+	if (agent->ending)
+		return;
+	agent->ending = true;
+	log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_NOTICE,
+		"ending: interfaces and routes are taken away");
+	feed(agent, &event);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+	struct agent *agent = context;
+
+	(void)what;
+	begin_turn(agent);
+	if (number == SIGTERM) {
+		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_NOTICE,
+			"ending: interfaces and routes stay for the next agent");
+		agent->ended = true;
+	} else if (number == SIGINT) {
+		take_down(agent);
+	} else if (number == SIGCHLD) {
+		carrier_reap(agent->carrier);
+	}
+	end_turn(agent);
+}
+
+static void on_watchdog(evutil_socket_t descriptor, short what, void *context)
+{
+	(void)descriptor;
+	(void)what;
+	(void)context;
+	notify_send("WATCHDOG=1");
+}
+
+/* Starting and ending. */
+
+static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
+
+static int begin_loop(struct agent *agent)
+{
+	usec_t watchdog = notify_watchdog();
+	struct timeval every;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	agent->loop = event_base_new();
+	if (!agent->loop)
+		return -ENOMEM;
+	agent->timer = evtimer_new(agent->loop, on_timer, agent);
+	agent->noticed = event_new(agent->loop, carrier_descriptor(agent->carrier),
+		EV_READ | EV_PERSIST, on_notice, agent);
+	agent->tunnel = tunnel_new(agent->loop, on_datagram, agent);
+	agent->lookup = lookup_new(agent->loop, &agent->log, on_found, agent);
+	if (!agent->timer || !agent->noticed || event_add(agent->noticed, NULL) < 0)
+		return -ENOMEM;
+	for (int i = 0; i < SIGNALS; i++) {
+		agent->signals[i] = evsignal_new(agent->loop, signal_numbers[i], on_signal, agent);
+		if (!agent->signals[i] || event_add(agent->signals[i], NULL) < 0)
+			return -ENOMEM;
+	}
+	if (watchdog == USEC_NEVER)
+		return 0;
+	/* Twice as often as is demanded, and from within the loop: one that stands still is
+	 * noticed. */
+	every.tv_sec = watchdog / 2 / USEC_SECOND;
+	every.tv_usec = watchdog / 2 % USEC_SECOND;
+	agent->watchdog = event_new(agent->loop, -1, EV_PERSIST, on_watchdog, agent);
+	return agent->watchdog && event_add(agent->watchdog, &every) == 0 ? 0 : -ENOMEM;
+}
+
+static void end_loop(struct agent *agent)
+{
+	lookup_free(agent->lookup);
+	tunnel_free(agent->tunnel);
+	for (int i = 0; i < SIGNALS; i++) {
+		if (agent->signals[i])
+			event_free(agent->signals[i]);
+	}
+	if (agent->watchdog)
+		event_free(agent->watchdog);
+	if (agent->noticed)
+		event_free(agent->noticed);
+	if (agent->timer)
+		event_free(agent->timer);
+	if (agent->loop)
+		event_base_free(agent->loop);
+}
+
+static void choose_interface(const struct agent *agent, enum site_interface interface,
+	const struct config_interface *config, struct carrier_options *options)
+{
+	struct carrier_interface *chosen = &options->interfaces[interface];
+	struct key keys[SITE_KEY_SLOTS];
+	uint32_t count = keeper_interface_keys(agent->store, keys, interface);
+
+	(void)snprintf(chosen->name, sizeof chosen->name, "%s", config->name);
+	chosen->mtu = config->mtu;
+	chosen->port = config->port;
+	if (chosen->port == 0 && interface == SITE_BACKBONE && agent->hub) {
+		chosen->port = HUB_PORT;
+	} else if (chosen->port == 0) {
+		chosen->port = keeper_port(agent->store, interface);
+		chosen->port_yields = true;
+	}
+	for (uint32_t i = 0; i < count; i++)
+		options->keys[options->key_count++] = keys[i];
+	sodium_memzero(keys, sizeof keys);
+}
+
+static int begin_carrier(struct agent *agent)
+{
+	const struct config *config = agent->options->config;
+	struct carrier_options options = {
+		.implementation = config->implementation,
+		/* Joiners, and keys that change, beside the members. */
+		.peers_max = 2 * (config->limits_sites + 128),
+		.prefixes_max = 8 * config->limits_sites + 1024,
+		.log = &agent->log,
+	};
+	char why[WIREGUARD_WHY_SIZE] = "";
+	int r;
+
+	choose_interface(agent, SITE_BACKBONE, &config->backbone, &options);
+	choose_interface(agent, SITE_LINKS, &config->links, &options);
+	r = carrier_open(&agent->carrier, &options, why);
+	sodium_memzero(options.keys, sizeof options.keys);
+	if (r < 0)
+		say("%s", why);
+	return r;
+}
+
+static int begin(struct agent *agent)
+{
+	char why[STORE_WHY_SIZE] = "";
+	int r = store_open(&agent->store, agent->options->state, false, why);
+
+	if (r == 0)
+		r = make_fitting_site(agent, why);
+	if (r < 0) {
+		say("%s", why);
+		return r;
+	}
+	r = begin_carrier(agent);
+	if (r == 0)
+		r = begin_loop(agent);
+	return r;
+}
+
+static void run(struct agent *agent)
+{
+	struct site_event event = {.kind = SITE_EVENT_START};
+
+	begin_turn(agent);
+	feed_networks(agent);
+	feed(agent, &event);
+	end_turn(agent);
+	notify_send("READY=1");
+	if (!agent->ended)
+		(void)event_base_dispatch(agent->loop);
+	notify_send("STOPPING=1");
+}
+
+int agent_run(const struct agent_options *options)
+{
+	struct agent *agent = memory_zeroed(1, sizeof *agent);
+	int status;
+
+	agent->options = options;
+	agent->actions = memory_zeroed(1, sizeof *agent->actions);
+	agent->status = STATUS_DONE;
+	log_init(&agent->log, options->config->log_level);
+	clock_init(&agent->clock, options->clock_offset_ms);
+	if (begin(agent) == 0)
+		run(agent);
+	else
+		agent->status = STATUS_FAILED;
+	end_loop(agent);
+	carrier_close(agent->carrier);
+	end_site(agent);
+	store_close(agent->store);
+	status = agent->status;
+	free(agent->actions);
+	sodium_memzero(agent, sizeof *agent);
+	free(agent);
+	return status;
+}
