@@ -242,9 +242,9 @@ static int make_fitting_site(struct agent *agent, char why[static STORE_WHY_SIZE
 {
 	int r = make_site(agent, why);
 
-	if (r < 0 || site_is_hub(agent->site) == agent->hub)
+	if (r < 0 || site_holds_hub(agent->site) == agent->hub)
 		return r;
-	agent->hub = site_is_hub(agent->site);
+	agent->hub = site_holds_hub(agent->site);
 	return make_site(agent, why);
 }
 
@@ -387,9 +387,10 @@ static void become(struct agent *agent)
 	struct site_event event = {.kind = SITE_EVENT_START};
 	char why[STORE_WHY_SIZE] = "";
 
-	if (site_is_hub(agent->site) == agent->hub)
+	if (site_holds_hub(agent->site) == agent->hub)
 		return;
-	if (make_fitting_site(agent, why) < 0) {
+	agent->hub = site_holds_hub(agent->site);
+	if (make_site(agent, why) < 0) {
 		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_ERROR, "%s", why);
 		agent->status = STATUS_FAILED;
 		agent->ended = true;

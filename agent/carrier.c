@@ -73,6 +73,16 @@ struct prefix carrier_prefix_of(const uint8_t key[static CARRIER_PREFIX_KEY])
 
 /* Life. */
 
+/* As WireGuard keeps a private key, and answers it. */
+static struct key clamped(const struct key *key)
+{
+	struct key result = *key;
+
+	result.bytes[0] &= 248;
+	result.bytes[KEY_SIZE - 1] = (uint8_t)((result.bytes[KEY_SIZE - 1] & 127) | 64);
+	return result;
+}
+
 static size_t lay_out(struct carrier *carrier, void *memory)
 {
 	struct layout layout = {.memory = memory};
@@ -101,6 +111,8 @@ int carrier_open(struct carrier **ret, const struct carrier_options *options,
 	carrier->log = options->log;
 	for (int i = 0; i < SITE_INTERFACES; i++)
 		carrier->devices[i].options = options->interfaces[i];
+	for (uint32_t i = 0; i < carrier->options.key_count; i++)
+		carrier->options.keys[i] = clamped(&options->keys[i]);
 	carrier->memory = memory_zeroed(1, lay_out(carrier, NULL));
 	(void)lay_out(carrier, carrier->memory);
 	carrier->tick_at = USEC_NEVER;
@@ -153,7 +165,7 @@ static void want_device(struct carrier *carrier, const struct site_action *actio
 	struct carrier_device *device = &carrier->devices[action->interface];
 
 	device->wanted = !key_is_zero(&action->device);
-	device->key = action->device;
+	device->key = device->wanted ? clamped(&action->device) : action->device;
 	device->key_due = true;
 	carrier->tick_at = carrier->now;
 }

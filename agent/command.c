@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/json.h"
 #include "base/text.h"
 #include "config/words.h"
 
@@ -328,6 +329,22 @@ int command_help(const struct invocation *invocation)
 		return STATUS_DONE;
 	}
 	return refuse_command(invocation->words, invocation->count);
+}
+
+int command_version(const struct invocation *invocation)
+{
+	struct json json;
+
+	if (invocation->given[OPTION_JSON]) {
+		json_init(&json, stdout);
+		json_object(&json, NULL);
+		json_text(&json, "version", COLLECTIVE_VERSION);
+		json_object_end(&json);
+		json_end(&json);
+	} else {
+		(void)printf("collective %s\n", COLLECTIVE_VERSION);
+	}
+	return STATUS_DONE;
 }
 
 static int take_option(int option, const char *argument, void *context)

@@ -121,7 +121,7 @@ static void note_end(struct site *site, const struct member *self)
 void site_review_self(struct site *site, struct site_actions *out)
 {
 	const struct member *self = site_member(site);
-	bool hub = self && self->hub && self->in_force;
+	bool hub = site_holds_hub(site);
 
 	if (!site->has_collective || site->generation == site->ledger.generation)
 		return;

@@ -341,6 +341,13 @@ bool site_is_hub(const struct site *site)
 	return site->hub_role;
 }
 
+bool site_holds_hub(const struct site *site)
+{
+	const struct member *self = site->has_collective ? site_member(site) : NULL;
+
+	return self && self->hub && self->in_force;
+}
+
 const struct ledger *site_ledger(const struct site *site)
 {
 	return site->has_collective ? &site->ledger : NULL;

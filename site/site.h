@@ -332,6 +332,9 @@ enum site_presence {
 enum site_state site_state(const struct site *site);
 bool site_is_hub(const struct site *site);
 
+/* The same by what it holds, also before it has started: a hub needs room for all as neighbours. */
+bool site_holds_hub(const struct site *site);
+
 /* NULL before the collective is known. */
 const struct ledger *site_ledger(const struct site *site);
 
