@@ -486,6 +486,11 @@ static int see_route(const struct route *route, void *context)
 	return 0;
 }
 
+static bool same_course(const struct carrier_course *a, const struct carrier_course *b)
+{
+	return a->way == b->way && a->guard == b->guard && a->own == b->own;
+}
+
 /* What was there is held against what is there. */
 static void compare_route(struct carrier *carrier, const struct carrier_route *before,
 	const struct carrier_route *entry)
@@ -504,8 +509,8 @@ static void compare_route(struct carrier *carrier, const struct carrier_route *b
 		what = "the route to";
 	else if (!is_wanted(wanted) && is_wanted(&entry->there) && !is_wanted(&before->there))
 		what = "a route that does not belong there, to";
-	if (memcmp(&entry->there, &before->there, sizeof entry->there) != 0 ||
-		entry->inner != before->inner || !address_equal(&entry->source, &before->source))
+	if (!same_course(&entry->there, &before->there) || entry->inner != before->inner ||
+		!address_equal(&entry->source, &before->source))
 		carrier->routes_due = true;
 	if (!what || !carrier->settled)
 		return;

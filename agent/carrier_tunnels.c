@@ -231,27 +231,32 @@ static struct wireguard_peer_change *say_peer(
 	return item;
 }
 
+/* A prefix of which something is due. */
+struct due {
+	const struct carrier_allowed *allowed;
+};
+
 static int by_peer(const void *a, const void *b)
 {
-	const struct carrier_allowed *const *left = a;
-	const struct carrier_allowed *const *right = b;
-	int order = memcmp((*left)->peer.bytes, (*right)->peer.bytes, KEY_SIZE);
+	const struct carrier_allowed *left = ((const struct due *)a)->allowed;
+	const struct carrier_allowed *right = ((const struct due *)b)->allowed;
+	int order = memcmp(left->peer.bytes, right->peer.bytes, KEY_SIZE);
 
-	return order ? order : memcmp((*left)->key, (*right)->key, sizeof(*left)->key);
+	return order ? order : memcmp(left->key, right->key, sizeof left->key);
 }
 
 /* The prefixes that are due, those of one peer together, nobody's first. */
-static const struct carrier_allowed **list_due(
+static struct due *list_due(
 	const struct carrier *carrier, enum site_interface interface, uint32_t *ret_count)
 {
-	const struct carrier_allowed **due = memory_zeroed(carrier->allowed.count + 1, sizeof *due);
+	struct due *due = memory_zeroed(carrier->allowed.count + 1, sizeof *due);
 	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < carrier->allowed.count; i++) {
 		const struct carrier_allowed *allowed = table_at(&carrier->allowed, i);
 
 		if (allowed->key[0] == interface && allowed->due)
-			due[count++] = allowed;
+			due[count++].allowed = allowed;
 	}
 	if (count > 1)
 		qsort(due, count, sizeof *due, by_peer);
@@ -261,12 +266,13 @@ static const struct carrier_allowed **list_due(
 
 /* Takes the next peer's prefixes over into the change. Returns how many these are. */
 static uint32_t take_prefixes(
-	struct change *change, const struct carrier_allowed **due, uint32_t begin, uint32_t end)
+	struct change *change, const struct due *due, uint32_t begin, uint32_t end)
 {
+	const struct key *peer = &due[begin].allowed->peer;
 	uint32_t i = begin;
 
-	for (; i < end && key_equal(&due[i]->peer, &due[begin]->peer); i++)
-		change->prefixes[i] = prefix_of(due[i]);
+	for (; i < end && key_equal(&due[i].allowed->peer, peer); i++)
+		change->prefixes[i] = prefix_of(due[i].allowed);
 	return i - begin;
 }
 
@@ -285,16 +291,16 @@ static struct carrier_peer *next_due(
 
 /* Both peers and prefixes stand in the order of keys: they are told side by side. */
 static void say_peers(struct change *change, struct carrier *carrier, enum site_interface interface,
-	const struct carrier_allowed **due, uint32_t begin, uint32_t end)
+	const struct due *due, uint32_t begin, uint32_t end)
 {
 	uint32_t position = 0;
 	struct carrier_peer *peer = next_due(carrier, interface, &position);
 
 	while (peer || begin < end) {
-		int order = !peer ? 1
-			    : begin == end
-				    ? -1
-				    : memcmp(peer->key.bytes, due[begin]->peer.bytes, KEY_SIZE);
+		int order = !peer          ? 1
+			    : begin == end ? -1
+					   : memcmp(peer->key.bytes, due[begin].allowed->peer.bytes,
+						     KEY_SIZE);
 		struct wireguard_peer_change *item;
 
 		if (order <= 0) {
@@ -302,7 +308,7 @@ static void say_peers(struct change *change, struct carrier *carrier, enum site_
 			position++;
 			peer = next_due(carrier, interface, &position);
 		} else {
-			item = add_item(change, &due[begin]->peer);
+			item = add_item(change, &due[begin].allowed->peer);
 			item->update_only = true;
 		}
 		if (order < 0)
@@ -389,7 +395,7 @@ int carrier_tunnels_apply(struct carrier *carrier, enum site_interface interface
 		.set_port = device->port_due,
 		.port = device->port};
 	struct change change = {.count = 0};
-	const struct carrier_allowed **due;
+	struct due *due;
 	uint32_t nobodys = 0;
 	uint32_t count;
 	int r = 0;
@@ -398,7 +404,7 @@ int carrier_tunnels_apply(struct carrier *carrier, enum site_interface interface
 		return 0;
 	due = list_due(carrier, interface, &count);
 	change.prefixes = memory_zeroed(count + 1, sizeof *change.prefixes);
-	if (count > 0 && key_is_zero(&due[0]->peer))
+	if (count > 0 && key_is_zero(&due[0].allowed->peer))
 		nobodys = take_prefixes(&change, due, 0, count);
 	say_peers(&change, carrier, interface, due, nobodys, count);
 	say_nobodys(&change, &device->strays, nobodys);
