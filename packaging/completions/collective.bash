@@ -3,7 +3,7 @@
 
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='config backup restore version help'
+	local commands='agent config backup restore version help'
 	local options='--config --state --run --json --passphrase-file --help --version'
 	local keys='site.name site.lan interfaces.implementation
 		interfaces.backbone.name interfaces.backbone.port interfaces.backbone.mtu

@@ -14,6 +14,7 @@ complete -c collective -l passphrase-file -r -F -d 'take the passphrase from a f
 complete -c collective -s h -l help -d 'explain, and do nothing'
 complete -c collective -s V -l version -d 'print the version'
 
+complete -c collective -n __fish_use_subcommand -a agent -d "run this site's agent in the foreground"
 complete -c collective -n __fish_use_subcommand -a config -d 'check, explain or print the configuration'
 complete -c collective -n __fish_use_subcommand -a backup -d 'save keys and state in one sealed file'
 complete -c collective -n __fish_use_subcommand -a restore -d 'rebuild this site from a backup'
