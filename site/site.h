@@ -345,6 +345,42 @@ const struct ledger_summary *site_summary(struct site *site);
 bool site_is_revoked(const struct site *site, const struct key *key);
 enum site_presence site_presence(const struct site *site, const struct row_id *member);
 
+/* A member as this site sees it. */
+struct site_view {
+	struct row_id id;
+	struct hash site;
+	struct key backbone;
+	char name[TEXT_NAME_MAX + 1];
+	struct address address;
+	struct prefixes subnets;
+	struct prefixes routes;
+	struct names tags;
+	uint32_t roles;
+	bool left;
+	enum site_presence presence;
+	bool heard; /* over its own peer; since when is meant by the next */
+	usec_t heard_at;
+	char program[24]; /* its version; "" where it has not said */
+};
+
+/* The member at this place. Returns false behind the last one. */
+bool site_view(const struct site *site, uint32_t place, struct site_view *ret);
+
+/* An invite at this place, on the site that made it or on the hub. */
+struct site_invite_view {
+	char name[TEXT_NAME_MAX + 1];
+	const char *state; /* "open", "redeemed", … */
+	struct prefix reserved;
+	uint64_t expires; /* ms, wall */
+	bool approval;    /* waits for it */
+	bool applied;     /* somebody has asked */
+};
+
+bool site_invite_view(const struct site *site, uint32_t place, struct site_invite_view *ret);
+
+/* The collective's own network; family ADDRESS_NONE before one is known. */
+struct prefix site_supernet(const struct site *site);
+
 /* The wall clock that the site goes by, ms. */
 uint64_t site_wall(const struct site *site);
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * view.c - what a site can be asked about; nothing here changes anything.
+ */
+#include <string.h>
+
+#include "site/site_internal.h"
+
+bool site_view(const struct site *site, uint32_t place, struct site_view *ret)
+{
+	const struct ledger *ledger = &site->ledger;
+	const struct site_peer *peer;
+	const struct member *member;
+	struct certificate certificate;
+	struct record record;
+
+	if (!site->has_collective || place >= ledger->members.count)
+		return false;
+	member = table_at(&ledger->members, place);
+	peer = site_peer_of(site, &member->id);
+	ledger_certificate(ledger, member, &certificate);
+	*ret = (struct site_view){.id = member->id,
+		.site = member->site,
+		.backbone = peer ? peer->key : certificate.backbone,
+		.address = certificate.address,
+		.subnets = certificate.subnets,
+		.routes = certificate.routes,
+		.tags = certificate.tags,
+		.roles = certificate.roles,
+		.left = member->left,
+		.presence = site_presence(site, &member->id),
+		.heard = peer && peer->presence != SITE_UNKNOWN,
+		.heard_at = peer ? peer->heard_at : 0};
+	memcpy(ret->name, certificate.name, sizeof ret->name);
+	if (ledger_record(ledger, member, &record)) {
+		memcpy(ret->program, record.program, sizeof ret->program);
+		ret->roles |= record.roles & ROLE_ISSUER;
+	}
+	return true;
+}
+
+bool site_invite_view(const struct site *site, uint32_t place, struct site_invite_view *ret)
+{
+	static const char *const states[] = {
+		[INVITATION_OPEN] = "open",
+		[INVITATION_ISSUED] = "used",
+		[INVITATION_REDEEMED] = "used",
+		[INVITATION_WITHDRAWN] = "withdrawn",
+		[INVITATION_EXPIRED] = "expired",
+	};
+	const struct invitation *invitation;
+
+	if (place >= site->invitations.table.count)
+		return false;
+	invitation = table_at(&site->invitations.table, place);
+	*ret = (struct site_invite_view){.state = states[invitation->state],
+		.reserved = invitation->reserved,
+		.expires = invitation->expires,
+		.approval = invitation->approval,
+		.applied = invitation->applied};
+	memcpy(ret->name, invitation->name, sizeof ret->name);
+	return true;
+}
+
+struct prefix site_supernet(const struct site *site)
+{
+	const struct prefix none = {{.family = ADDRESS_NONE}, 0};
+
+	return site->has_collective ? site->collective.supernet : none;
+}
