@@ -73,6 +73,7 @@ struct site *site_init(
 	site->presence_at = 0;
 	site->retire_at = USEC_NEVER;
 	site->certified_at = USEC_NEVER;
+	site->settled = true; /* there is nothing to be told before the start */
 	return site;
 }
 

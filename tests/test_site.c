@@ -1776,6 +1776,23 @@ TEST(a_members_home_network_is_routed_where_it_is_no_local_one)
 	assert_false(has_route(&world->machines[2], "192.168.5.0/24", SITE_ROUTE_GUARD));
 }
 
+TEST(networks_told_before_the_start_do_not_settle_anything)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	uint32_t settled;
+
+	gather(world, 1);
+	stop(anna);
+	make_site(anna);
+	restore_all(anna);
+	settled = anna->settled;
+	networks(world, anna, "192.168.0.0/16");
+	assert_int_equal(anna->settled, settled);
+	step_kind(world, anna, SITE_EVENT_START);
+	assert_int_equal(anna->settled, settled + 1);
+}
+
 TEST(no_route_goes_over_a_network_that_the_machine_is_in)
 {
 	struct world *world = *state;
@@ -3305,6 +3322,7 @@ int main(void)
 		CARRIED(a_hub_calls_members_where_it_last_heard_them),
 		CARRIED(a_site_announces_its_own_subnet_and_guards_it),
 		CARRIED(a_members_home_network_is_routed_where_it_is_no_local_one),
+		CARRIED(networks_told_before_the_start_do_not_settle_anything),
 		CARRIED(no_route_goes_over_a_network_that_the_machine_is_in),
 		CARRIED(a_route_goes_when_the_machine_comes_into_that_network_and_returns_with_it),
 		CARRIED(a_network_in_ones_own_subnet_leaves_the_way_to_the_others),
