@@ -6,12 +6,15 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "agent/carrier_internal.h"
 #include "agent/sockaddr.h"
+
+#define PORT_PATIENCE_MS 200
 
 /* Doors. */
 
@@ -92,12 +95,27 @@ static bool can_bind(uint8_t family, uint16_t port)
 	return free;
 }
 
+static bool is_free(uint16_t port)
+{
+	return can_bind(ADDRESS_IPV4, port) && can_bind(ADDRESS_IPV6, port);
+}
+
+/* A program that is killed may have its port for a moment after its interface has gone. */
+static bool becomes_free(uint16_t port)
+{
+	const struct timespec moment = {.tv_nsec = 2000000};
+
+	for (int i = 0; i < PORT_PATIENCE_MS / 2 && !is_free(port); i++)
+		(void)nanosleep(&moment, NULL);
+	return is_free(port);
+}
+
 /* The port for an interface that does not have it yet. Returns 0 or -EADDRINUSE, which was said. */
 static int choose_port(struct carrier *carrier, struct carrier_device *device)
 {
 	uint16_t port = device->options.port;
 
-	if (port == 0 || (can_bind(ADDRESS_IPV4, port) && can_bind(ADDRESS_IPV6, port))) {
+	if (port == 0 || is_free(port) || (device->ours && becomes_free(port))) {
 		device->port = port;
 		return 0;
 	}
@@ -236,6 +254,9 @@ int carrier_device_establish(struct carrier *carrier, enum site_interface interf
 		found = r > 0 ? 0 : r == 0 ? -ENODEV : r;
 	}
 	if (found == -ENODEV) {
+		/* Of one that was deleted the program may still be ending, or hang. */
+		if (device->ours && device->kind == WIREGUARD_USERSPACE)
+			(void)wireguard_destroy(carrier->doors[device->kind], device->options.name);
 		r = make(carrier, interface);
 		device->port_due = r == 0;
 		if (r == 0)
