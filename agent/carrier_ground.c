@@ -605,6 +605,10 @@ static int review_rules(struct carrier *carrier)
 			carrier_broken(
 				carrier, "the rule for %s was removed", device->options.name);
 	}
+	for (uint32_t i = 0; i < carrier->stray_rule_count; i++)
+		carrier_broken(carrier, "a rule with our mark, for %s, is not ours",
+			carrier->stray_rules[i].name[0] ? carrier->stray_rules[i].name
+							: "any interface");
 	return r;
 }
 
