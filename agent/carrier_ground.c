@@ -331,6 +331,22 @@ static int prepare_family(struct carrier *carrier, int family)
 	return r;
 }
 
+/* What comes in before there are routes must not be answered in clear. */
+static int set_guards(struct carrier *carrier)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < carrier->routes.count && r == 0; i++) {
+		struct carrier_route *entry = table_at(&carrier->routes, i);
+		struct prefix prefix = carrier_prefix_of(entry->key);
+		struct route guard = guard_of(&prefix);
+
+		if (entry->wanted.guard)
+			r = set_bit(carrier, entry, &guard, true, &entry->there.guard);
+	}
+	return r;
+}
+
 int carrier_ground_prepare(struct carrier *carrier)
 {
 	int r = 0;
@@ -341,12 +357,13 @@ int carrier_ground_prepare(struct carrier *carrier)
 		if (has_family(i))
 			r = prepare_family(carrier, i);
 	}
+	if (r == 0 && carrier->routes_due)
+		r = set_guards(carrier);
 	if (r == -EPERM)
 		carrier_refused(carrier, "setting routes needs CAP_NET_ADMIN: run this as root, or "
 					 "with that capability");
 	else if (r < 0)
-		carrier_refused(
-			carrier, "rules for our interfaces could not be set: %s", strerror(-r));
+		carrier_refused(carrier, "rules and guards could not be set: %s", strerror(-r));
 	return r;
 }
 

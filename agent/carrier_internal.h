@@ -183,7 +183,7 @@ void carrier_device_lost(struct carrier *carrier, enum site_interface interface)
 
 void carrier_ground_want(struct carrier *carrier, const struct site_action *action);
 
-/* Before packets may come in: the inner table's end, and the rules that lead there. */
+/* Before packets may come in: the inner table's end, the rules that lead there, guards. */
 int carrier_ground_prepare(struct carrier *carrier);
 
 /* Addresses, guards, routes; then what has to go. */
