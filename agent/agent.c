@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "agent/agent.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -8,58 +7,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/event.h>
 #include <sodium.h>
 
-#include "agent/carrier.h"
-#include "agent/clock.h"
+#include "agent/agent_internal.h"
 #include "agent/command.h"
-#include "agent/keeper.h"
-#include "agent/lookup.h"
 #include "agent/memory.h"
 #include "agent/notify.h"
-#include "agent/tunnel.h"
 
 #define LISTS_MAX 64 /* of actions, before others have their turn */
 #define HUB_PORT 51821
 #define SPOKE_NEIGHBOURS 16
 #define BUILT_MS UINT64_C(1767225600000) /* the first of January 2026: no clock shows less */
-
-enum { SIGNALS = 4 };
-
-struct agent {
-	const struct agent_options *options;
-	struct log log;
-	struct clock clock;
-	struct store *store;
-	struct carrier *carrier;
-	struct tunnel *tunnel;
-	struct lookup *lookup;
-
-	struct event_base *loop;
-	struct event *timer;
-	struct event *noticed;
-	struct event *watchdog;
-	struct event *signals[SIGNALS];
-
-	/* The brain. */
-	struct site *site;
-	void *memory;
-	size_t memory_size;
-	bool hub; /* it has room for every site as a neighbour */
-	struct site_actions *actions;
-
-	/* What a list of actions leaves to be done. */
-	usec_t now;
-	bool wants_apply;
-	bool saves;
-	int saved;
-	bool polls[SITE_INTERFACES];
-
-	bool ending; /* everything is being taken off the machine */
-	bool ended;
-	int status;
-};
 
 /* Performing. */
 
@@ -73,6 +31,23 @@ static void perform_peer(struct agent *agent, const struct site_action *action)
 		return;
 	lookup_ask(agent->lookup, action->interface, &action->peer.key, action->peer.host,
 		action->peer.port);
+}
+
+/* A hub's port is the one that its router forwards; else one that was free is kept. */
+static void perform_device(struct agent *agent, const struct site_action *action)
+{
+	const struct config *config = agent->options->config;
+	const struct config_interface *own = action->interface == SITE_LINKS ? &config->links
+									     : &config->backbone;
+	bool hub = action->interface == SITE_BACKBONE && site_holds_hub(agent->site);
+
+	if (own->port != 0 || hub)
+		carrier_want_port(agent->carrier, action->interface,
+			own->port != 0 ? own->port : HUB_PORT, false);
+	else
+		carrier_want_port(agent->carrier, action->interface,
+			keeper_port(agent->store, action->interface), true);
+	carrier_want(agent->carrier, action);
 }
 
 /* What is sent stands on what was set up before it. */
@@ -159,6 +134,8 @@ static void perform_log(struct agent *agent, const struct site_action *action)
 		rest ? (int)(rest - text) : (int)strlen(text), text, rest ? number : "",
 		rest ? rest + 4 : "");
 	log_write(&agent->log, LOG_SITE, level_of(action->log.code), "%s", words);
+	/* What cannot be kept was said at least. */
+	(void)keeper_save_event(agent->store, clock_wall(&agent->clock), words);
 }
 
 static void perform(struct agent *agent, const struct site_action *action)
@@ -177,6 +154,9 @@ static void perform(struct agent *agent, const struct site_action *action)
 		agent->wants_apply = true;
 		break;
 	case SITE_DEVICE:
+		perform_device(agent, action);
+		agent->wants_apply = true;
+		break;
 	case SITE_ADDRESS:
 	case SITE_PEER_REMOVE:
 	case SITE_ALLOW:
@@ -194,7 +174,9 @@ static void perform(struct agent *agent, const struct site_action *action)
 		perform_log(agent, action);
 		break;
 	case SITE_REPLY:
-		break; /* nobody can ask anything yet */
+		if (agent->saved == 0)
+			agent_reply(agent, action);
+		break;
 	}
 }
 
@@ -265,7 +247,7 @@ static void step(struct agent *agent, struct site_event *event)
 }
 
 /* Tells the brain how its saving went, for as long as it saves. */
-static void feed(struct agent *agent, struct site_event *event)
+void agent_feed(struct agent *agent, struct site_event *event)
 {
 	struct site_event saved;
 
@@ -308,7 +290,7 @@ static void feed_statistics(struct agent *agent, enum site_interface interface)
 			.endpoint = peers[i].endpoint};
 		if (event.statistics.count < SITE_STATISTICS_MAX && i + 1 < count)
 			continue;
-		feed(agent, &event);
+		agent_feed(agent, &event);
 		event.statistics.count = 0;
 	}
 	sodium_memzero(peers, count * sizeof *peers);
@@ -321,7 +303,7 @@ static void feed_networks(struct agent *agent)
 	struct site_event event = {.kind = SITE_EVENT_NETWORKS, .networks.items = networks};
 
 	if (carrier_networks(agent->carrier, networks, &event.networks.count))
-		feed(agent, &event);
+		agent_feed(agent, &event);
 }
 
 /* A port that was found free is kept: others have the way there in mind. */
@@ -357,14 +339,14 @@ static void arm(struct agent *agent)
 	(void)event_add(agent->timer, &wait);
 }
 
-static void begin_turn(struct agent *agent)
+void agent_begin_turn(struct agent *agent)
 {
 	struct site_event event = {.kind = SITE_EVENT_RESUME};
 
 	agent->now = clock_now();
 	agent->log.now = agent->now;
 	if (clock_slept(&agent->clock))
-		feed(agent, &event);
+		agent_feed(agent, &event);
 }
 
 static bool take_polls(struct agent *agent)
@@ -396,12 +378,12 @@ static void become(struct agent *agent)
 		agent->ended = true;
 		return;
 	}
-	feed(agent, &event);
+	agent_feed(agent, &event);
 	apply(agent);
 }
 
 /* Whatever is due now is done, up to a bound; then the machine is made as it is wanted. */
-static void end_turn(struct agent *agent)
+void agent_end_turn(struct agent *agent)
 {
 	struct site_event event = {.kind = SITE_EVENT_TIMER};
 
@@ -409,7 +391,7 @@ static void end_turn(struct agent *agent)
 		bool due = site_wakeup(agent->site) <= agent->now;
 
 		if (due)
-			feed(agent, &event);
+			agent_feed(agent, &event);
 		if (!take_polls(agent) && !due)
 			break;
 	}
@@ -421,8 +403,10 @@ static void end_turn(struct agent *agent)
 	become(agent);
 	arm(agent);
 	/* All that was to be taken away has been spoken of. */
-	if (agent->ending && site_wakeup(agent->site) > agent->now)
+	if (agent->ending && site_wakeup(agent->site) > agent->now) {
 		agent->ended = true;
+		agent_tell_down(agent);
+	}
 	if (agent->ended)
 		(void)event_base_loopbreak(agent->loop);
 }
@@ -433,9 +417,9 @@ static void on_timer(evutil_socket_t descriptor, short what, void *context)
 
 	(void)descriptor;
 	(void)what;
-	begin_turn(agent);
+	agent_begin_turn(agent);
 	carrier_turn(agent->carrier, agent->now);
-	end_turn(agent);
+	agent_end_turn(agent);
 }
 
 static void on_notice(evutil_socket_t descriptor, short what, void *context)
@@ -444,9 +428,9 @@ static void on_notice(evutil_socket_t descriptor, short what, void *context)
 
 	(void)descriptor;
 	(void)what;
-	begin_turn(agent);
+	agent_begin_turn(agent);
 	carrier_notice(agent->carrier, agent->now);
-	end_turn(agent);
+	agent_end_turn(agent);
 }
 
 static void on_datagram(void *context, const struct endpoint *from, const struct endpoint *to,
@@ -458,14 +442,14 @@ static void on_datagram(void *context, const struct endpoint *from, const struct
 	/* To any other address of this host they are not ours to answer. */
 	if (!carrier_has_address(agent->carrier, SITE_BACKBONE, &to->address))
 		return;
-	begin_turn(agent);
+	agent_begin_turn(agent);
 	event.datagram.interface = SITE_BACKBONE;
 	event.datagram.from = *from;
 	event.datagram.port = to->port;
 	event.datagram.bytes = bytes;
 	event.datagram.size = size;
-	feed(agent, &event);
-	end_turn(agent);
+	agent_feed(agent, &event);
+	agent_end_turn(agent);
 }
 
 static void on_found(void *context, enum site_interface interface, const struct key *peer,
@@ -473,13 +457,13 @@ static void on_found(void *context, enum site_interface interface, const struct 
 {
 	struct agent *agent = context;
 
-	begin_turn(agent);
+	agent_begin_turn(agent);
 	carrier_resolved(agent->carrier, interface, peer, endpoint);
 	agent->wants_apply = true;
-	end_turn(agent);
+	agent_end_turn(agent);
 }
 
-static void take_down(struct agent *agent)
+void agent_take_down(struct agent *agent)
 {
 	const struct site_command command = {.kind = SITE_COMMAND_DOWN};
 	struct site_event event = {.kind = SITE_EVENT_COMMAND, .command = &command};
@@ -489,7 +473,7 @@ static void take_down(struct agent *agent)
 	agent->ending = true;
 	log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_NOTICE,
 		"ending: interfaces and routes are taken away");
-	feed(agent, &event);
+	agent_feed(agent, &event);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *context)
@@ -497,17 +481,17 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	struct agent *agent = context;
 
 	(void)what;
-	begin_turn(agent);
+	agent_begin_turn(agent);
 	if (number == SIGTERM) {
 		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_NOTICE,
 			"ending: interfaces and routes stay for the next agent");
 		agent->ended = true;
 	} else if (number == SIGINT) {
-		take_down(agent);
+		agent_take_down(agent);
 	} else if (number == SIGCHLD) {
 		carrier_reap(agent->carrier);
 	}
-	end_turn(agent);
+	agent_end_turn(agent);
 }
 
 static void on_watchdog(evutil_socket_t descriptor, short what, void *context)
@@ -524,6 +508,7 @@ static const int signal_numbers[SIGNALS] = {SIGTERM, SIGINT, SIGCHLD, SIGHUP};
 
 static int begin_loop(struct agent *agent)
 {
+	char why[WIREGUARD_WHY_SIZE] = "";
 	usec_t watchdog = notify_watchdog();
 	struct timeval every;
 
@@ -536,6 +521,11 @@ static int begin_loop(struct agent *agent)
 		EV_READ | EV_PERSIST, on_notice, agent);
 	agent->tunnel = tunnel_new(agent->loop, on_datagram, agent);
 	agent->lookup = lookup_new(agent->loop, &agent->log, on_found, agent);
+	if (control_open(&agent->control, agent->loop, agent->options->run, &agent->log,
+		    agent_asked, agent, why) < 0) {
+		say("%s", why);
+		return -EINVAL;
+	}
 	if (!agent->timer || !agent->noticed || event_add(agent->noticed, NULL) < 0)
 		return -ENOMEM;
 	for (int i = 0; i < SIGNALS; i++) {
@@ -555,6 +545,7 @@ static int begin_loop(struct agent *agent)
 
 static void end_loop(struct agent *agent)
 {
+	control_close(agent->control);
 	lookup_free(agent->lookup);
 	tunnel_free(agent->tunnel);
 	for (int i = 0; i < SIGNALS; i++) {
@@ -580,13 +571,6 @@ static void choose_interface(const struct agent *agent, enum site_interface inte
 
 	(void)snprintf(chosen->name, sizeof chosen->name, "%s", config->name);
 	chosen->mtu = config->mtu;
-	chosen->port = config->port;
-	if (chosen->port == 0 && interface == SITE_BACKBONE && agent->hub) {
-		chosen->port = HUB_PORT;
-	} else if (chosen->port == 0) {
-		chosen->port = keeper_port(agent->store, interface);
-		chosen->port_yields = true;
-	}
 	for (uint32_t i = 0; i < count; i++)
 		options->keys[options->key_count++] = keys[i];
 	sodium_memzero(keys, sizeof keys);
@@ -617,7 +601,7 @@ static int begin_carrier(struct agent *agent)
 static int begin(struct agent *agent)
 {
 	char why[STORE_WHY_SIZE] = "";
-	int r = store_open(&agent->store, agent->options->state, false, why);
+	int r = store_open(&agent->store, agent->options->state, true, why);
 
 	if (r == 0)
 		r = make_fitting_site(agent, why);
@@ -635,10 +619,14 @@ static void run(struct agent *agent)
 {
 	struct site_event event = {.kind = SITE_EVENT_START};
 
-	begin_turn(agent);
+	agent_begin_turn(agent);
 	feed_networks(agent);
-	feed(agent, &event);
-	end_turn(agent);
+	agent_feed(agent, &event);
+	if (site_state(agent->site) == SITE_BLANK)
+		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_NOTICE,
+			"this site belongs to no collective yet: \"collective init\" founds one, "
+			"\"collective join\" joins one");
+	agent_end_turn(agent);
 	notify_send("READY=1");
 	if (!agent->ended)
 		(void)event_base_dispatch(agent->loop);

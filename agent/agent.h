@@ -11,7 +11,8 @@
 #include "config/config.h"
 
 struct agent_options {
-	const char *state; /* directory */
+	const char *state; /* directories */
+	const char *run;
 	const struct config *config;
 	int64_t clock_offset_ms; /* of wall time; 0 but in tests */
 };

@@ -45,6 +45,7 @@ int command_agent(const struct invocation *invocation)
 {
 	struct loaded *loaded = memory_zeroed(1, sizeof *loaded);
 	const struct agent_options options = {.state = invocation->values[OPTION_STATE],
+		.run = invocation->values[OPTION_RUN],
 		.config = &loaded->config,
 		.clock_offset_ms = invocation->clock_offset_ms};
 	int status = STATUS_FAILED;

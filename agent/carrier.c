@@ -160,6 +160,19 @@ void carrier_close(struct carrier *carrier)
 
 /* Wanting. */
 
+void carrier_want_port(
+	struct carrier *carrier, enum site_interface interface, uint16_t port, bool yields)
+{
+	struct carrier_device *device = &carrier->devices[interface];
+
+	device->options.port = port;
+	device->options.port_yields = yields;
+	if (device->index == 0 || port == 0 || device->port == port)
+		return;
+	device->port = port;
+	device->port_due = true;
+}
+
 static void want_device(struct carrier *carrier, const struct site_action *action)
 {
 	struct carrier_device *device = &carrier->devices[action->interface];
@@ -329,6 +342,14 @@ const struct wireguard_device *carrier_read(
 	review_device_itself(carrier, device);
 	carrier_tunnels_review(carrier, interface);
 	return &device->seen;
+}
+
+const struct wireguard_device *carrier_seen(
+	const struct carrier *carrier, enum site_interface interface)
+{
+	const struct carrier_device *device = &carrier->devices[interface];
+
+	return device->index != 0 ? &device->seen : NULL;
 }
 
 /* Interfaces and their peers, of which nobody tells us anything. */

@@ -20,7 +20,7 @@
 
 struct carrier_interface {
 	char name[WIREGUARD_NAME_SIZE];
-	uint16_t port;    /* 0: any that is free */
+	uint16_t port;    /* 0: any that is free; see carrier_want_port() */
 	bool port_yields; /* another one will do where this one is taken */
 	uint16_t mtu;
 };
@@ -45,6 +45,11 @@ int carrier_open(struct carrier **ret, const struct carrier_options *options,
 /* Ends; everything stays as it is. NULL is fine. */
 void carrier_close(struct carrier *carrier);
 
+/* The port that an interface is to have from now on; one that yields is exchanged where it is
+ * taken. */
+void carrier_want_port(
+	struct carrier *carrier, enum site_interface interface, uint16_t port, bool yields);
+
 /* Takes in what is wanted: an action of the kinds SITE_DEVICE to SITE_SETTLED. */
 void carrier_want(struct carrier *carrier, const struct site_action *action);
 
@@ -61,6 +66,10 @@ void carrier_apply(struct carrier *carrier, usec_t now);
  */
 const struct wireguard_device *carrier_read(
 	struct carrier *carrier, usec_t now, enum site_interface interface);
+
+/* An interface as it was read last; NULL where it is not there. Valid until it is read again. */
+const struct wireguard_device *carrier_seen(
+	const struct carrier *carrier, enum site_interface interface);
 
 /* When carrier_turn() is due: to look after all, or to try again. */
 usec_t carrier_wakeup(const struct carrier *carrier);

@@ -11,6 +11,7 @@
 #include "agent/json.h"
 #include "base/text.h"
 #include "config/words.h"
+#include "gossip/invite.h"
 
 #define BIT(option) (1u << (option))
 #define NAME_SIZE 64
@@ -55,6 +56,53 @@ const struct option_row option_rows[OPTIONS] = {
 			.argument = "FILE",
 			.help = "take the passphrase from the first line of a file",
 		},
+	[OPTION_NAME] =
+		{
+			.name = "name",
+			.argument = "NAME",
+			.help = "name of this site; else the machine's",
+		},
+	[OPTION_ENDPOINT] =
+		{
+			.name = "endpoint",
+			.argument = "HOST:PORT",
+			.help = "where friends call this hub; up to three times",
+		},
+	[OPTION_SUPERNET] =
+		{
+			.name = "supernet",
+			.argument = "NETWORK",
+			.help = "the collective's own network; else 10.100.0.0/16",
+		},
+	[OPTION_SUBNET] =
+		{
+			.name = "subnet",
+			.argument = "NETWORK",
+			.help = "part of it for the friend's site; else the first that is free",
+		},
+	[OPTION_TAG] =
+		{
+			.name = "tag",
+			.argument = "TAG",
+			.help = "a word that policies go by; may be given again",
+		},
+	[OPTION_ROUTE] =
+		{
+			.name = "route",
+			.argument = "NETWORK",
+			.help = "a network of the friend's home to be reached; may be given again",
+		},
+	[OPTION_EXPIRES] =
+		{
+			.name = "expires",
+			.argument = "TIME",
+			.help = "how long the invite is good for: 30m, 24h, 7d; else 24h",
+		},
+	[OPTION_APPROVE] =
+		{
+			.name = "approve",
+			.help = "let nobody in before \"collective approve\"",
+		},
 	[OPTION_HELP] =
 		{
 			.name = "help",
@@ -72,6 +120,131 @@ const struct option_row option_rows[OPTIONS] = {
 };
 
 const struct command commands[] = {
+	{
+		.name = "init",
+		.arguments = "",
+		.summary = "found a collective; this site becomes its hub",
+		.help = "Makes the collective's keys and this site's, and starts the agent. "
+			"Friends are\n"
+			"let in by \"collective invite\".",
+		.options = BIT(OPTION_NAME) | BIT(OPTION_ENDPOINT) | BIT(OPTION_SUPERNET),
+		.run = command_init,
+	},
+	{
+		.name = "invite",
+		.arguments = "NAME",
+		.summary = "make an invite for a friend's site",
+		.help = "The invite alone is written to standard output. It is a secret: send it "
+			"by a\n"
+			"channel you trust. Without --expires it is good for a day; one that "
+			"lives\n"
+			"longer has to be approved when it is used.",
+		.least = 1,
+		.most = 1,
+		.options = BIT(OPTION_TAG) | BIT(OPTION_SUBNET) | BIT(OPTION_ROUTE) |
+			   BIT(OPTION_EXPIRES) | BIT(OPTION_APPROVE),
+		.run = command_invite,
+	},
+	{
+		.name = "invites",
+		.arguments = "",
+		.summary = "list the invites and what became of them",
+		.help = "",
+		.run = command_invites,
+	},
+	{
+		.name = "uninvite",
+		.arguments = "NAME",
+		.summary = "withdraw an invite",
+		.help = "",
+		.least = 1,
+		.most = 1,
+		.run = command_uninvite,
+	},
+	{
+		.name = "approve",
+		.arguments = "NAME",
+		.summary = "say yes to a site that waits for it",
+		.help = "To one that uses an invite, or to a member that asks for other networks.",
+		.least = 1,
+		.most = 1,
+		.run = command_approve,
+	},
+	{
+		.name = "join",
+		.arguments = "[INVITE]",
+		.summary = "join a collective by an invite",
+		.help = "Without INVITE, or with \"-\", it is read from standard input, where "
+			"other "
+			"users\nof this machine cannot see it. Makes this site's keys, starts the "
+			"agent, and\nwaits until this site is a member. It can be run again.",
+		.most = 1,
+		.run = command_join,
+	},
+	{
+		.name = "status",
+		.arguments = "",
+		.summary = "show the members and how they are reached",
+		.help = "",
+		.options = BIT(OPTION_JSON),
+		.run = command_status,
+	},
+	{
+		.name = "expel",
+		.arguments = "NAME",
+		.summary = "expel a member for ever; it can come back with new keys only",
+		.help = "Says how many sites have confirmed it, and after how long.",
+		.least = 1,
+		.most = 1,
+		.run = command_expel,
+	},
+	{
+		.name = "leave",
+		.arguments = "",
+		.summary = "leave the collective and take everything off this machine",
+		.help = "",
+		.run = command_leave,
+	},
+	{
+		.name = "rotate",
+		.arguments = "",
+		.summary = "change this site's WireGuard keys",
+		.help = "Nothing is interrupted. A hub changes its key once every member has heard "
+			"of "
+			"the\nnext one, and says whom it waits for.",
+		.run = command_rotate,
+	},
+	{
+		.name = "endpoint set",
+		.arguments = "[HOST:PORT]...",
+		.summary = "say where friends call this hub",
+		.help = "Names or addresses, up to three; PORT is 51821 where it is left out. "
+			"Invites "
+			"that\nare made from now on carry them. Without any, none is known.",
+		.most = INVITE_ENDPOINTS_MAX,
+		.run = command_endpoint_set,
+	},
+	{
+		.name = "events",
+		.arguments = "",
+		.summary = "show what happened to this site",
+		.help = "",
+		.run = command_events,
+	},
+	{
+		.name = "up",
+		.arguments = "",
+		.summary = "start the agent",
+		.help = "",
+		.run = command_up,
+	},
+	{
+		.name = "down",
+		.arguments = "",
+		.summary = "end the agent and take everything of its off this machine",
+		.help = "Keys and state stay; \"collective up\" brings all back.",
+		.run = command_down,
+	},
 	{
 		.name = "agent",
 		.arguments = "",
@@ -269,7 +442,7 @@ static void print_group(FILE *out, const char *group)
 /* Offers what a command can begin with. */
 static void offer_first_words(struct text_nearest *nearest)
 {
-	static const char *const groups[] = {"config"};
+	static const char *const groups[] = {"config", "endpoint"};
 
 	for (size_t i = 0; i < command_count; i++) {
 		if (!strchr(commands[i].name, ' '))
@@ -351,8 +524,12 @@ static int take_option(int option, const char *argument, void *context)
 {
 	struct invocation *invocation = context;
 
+	struct option_list *list = &invocation->lists[option];
+
 	invocation->given[option] = true;
 	invocation->values[option] = argument;
+	if (list->count < OPTION_REPEATS_MAX)
+		list->items[list->count++] = argument;
 	return 0;
 }
 

@@ -19,6 +19,14 @@ enum option_id {
 	OPTION_RUN,
 	OPTION_JSON,
 	OPTION_PASSPHRASE_FILE,
+	OPTION_NAME,
+	OPTION_ENDPOINT,
+	OPTION_SUPERNET,
+	OPTION_SUBNET,
+	OPTION_TAG,
+	OPTION_ROUTE,
+	OPTION_EXPIRES,
+	OPTION_APPROVE,
 	OPTION_HELP,
 	OPTION_VERSION,
 	OPTIONS,
@@ -34,11 +42,20 @@ struct option_row {
 	const char *help;
 };
 
+#define OPTION_REPEATS_MAX 16
+
+/* An option that was given several times. */
+struct option_list {
+	uint32_t count;
+	const char *items[OPTION_REPEATS_MAX];
+};
+
 /* What was asked for. */
 struct invocation {
 	const char
 		*values[OPTIONS]; /* NULL: not given and no fallback; "" for one without argument */
 	bool given[OPTIONS];      /* on the command line */
+	struct option_list lists[OPTIONS];
 	size_t count;
 	char **words;            /* arguments of the command */
 	int64_t clock_offset_ms; /* of wall time; 0 but in tests */
@@ -67,12 +84,26 @@ int command_main(int argc, char **argv, int64_t clock_offset_ms);
 
 /* The commands, each in the file of its subject. */
 int command_agent(const struct invocation *invocation);
+int command_approve(const struct invocation *invocation);
 int command_backup(const struct invocation *invocation);
 int command_config_check(const struct invocation *invocation);
 int command_config_example(const struct invocation *invocation);
 int command_config_keys(const struct invocation *invocation);
+int command_down(const struct invocation *invocation);
+int command_endpoint_set(const struct invocation *invocation);
+int command_events(const struct invocation *invocation);
+int command_expel(const struct invocation *invocation);
 int command_help(const struct invocation *invocation);
+int command_init(const struct invocation *invocation);
+int command_invite(const struct invocation *invocation);
+int command_invites(const struct invocation *invocation);
+int command_join(const struct invocation *invocation);
+int command_leave(const struct invocation *invocation);
 int command_restore(const struct invocation *invocation);
+int command_rotate(const struct invocation *invocation);
+int command_status(const struct invocation *invocation);
+int command_uninvite(const struct invocation *invocation);
+int command_up(const struct invocation *invocation);
 int command_version(const struct invocation *invocation);
 
 /* Says on standard error what went wrong, behind the program's name. */

@@ -305,8 +305,18 @@ void control_close(struct control *control)
 {
 	if (!control)
 		return;
-	for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
+	for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+		struct bufferevent *stream = control->connections[i].stream;
+
+		/* A last word, as far as it goes without waiting; the stream itself has no turn any
+		 * more. */
+		if (stream) {
+			(void)evbuffer_unfreeze(bufferevent_get_output(stream), 1);
+			(void)evbuffer_write(
+				bufferevent_get_output(stream), bufferevent_getfd(stream));
+		}
 		end(&control->connections[i]);
+	}
 	if (control->event) {
 		event_free(control->event);
 		(void)unlink(control->path);

@@ -202,3 +202,11 @@ int keeper_save_port(struct store *store, enum site_interface interface, uint16_
 
 	return store_write(store, &row, 1);
 }
+
+int keeper_save_event(struct store *store, uint64_t wall, const char *text)
+{
+	const struct store_row row = {
+		.table = STORE_EVENT, .version = wall, .bytes = text, .size = strlen(text)};
+
+	return store_write(store, &row, 1);
+}

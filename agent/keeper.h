@@ -25,3 +25,6 @@ uint32_t keeper_interface_keys(
 /* The port that an interface got when it was free to choose; 0: none yet. */
 uint16_t keeper_port(struct store *store, enum site_interface interface);
 int keeper_save_port(struct store *store, enum site_interface interface, uint16_t port);
+
+/* Writes down for "collective events" what happened. */
+int keeper_save_event(struct store *store, uint64_t wall, const char *text);

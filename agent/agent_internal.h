@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * agent_internal.h - what the files of the running agent share.
+ */
+#pragma once
+
+#include <event2/event.h>
+
+#include "agent/agent.h"
+#include "agent/carrier.h"
+#include "agent/clock.h"
+#include "agent/control.h"
+#include "agent/keeper.h"
+#include "agent/lookup.h"
+#include "agent/tunnel.h"
+
+enum { SIGNALS = 4 };
+
+struct agent {
+	const struct agent_options *options;
+	struct log log;
+	struct clock clock;
+	struct store *store;
+	struct carrier *carrier;
+	struct tunnel *tunnel;
+	struct lookup *lookup;
+	struct control *control;
+
+	struct event_base *loop;
+	struct event *timer;
+	struct event *noticed;
+	struct event *watchdog;
+	struct event *signals[SIGNALS];
+
+	/* The brain. */
+	struct site *site;
+	void *memory;
+	size_t memory_size;
+	bool hub; /* it has room for every site as a neighbour */
+	struct site_actions *actions;
+
+	/* What a list of actions leaves to be done. */
+	usec_t now;
+	bool wants_apply;
+	bool saves;
+	int saved;
+	bool polls[SITE_INTERFACES];
+
+	bool ending;         /* everything is being taken off the machine */
+	uint32_t down_asked; /* by whom; 0: nobody */
+	bool ended;
+	int status;
+};
+
+/* agent.c */
+
+/* Hands an event to the brain and performs what it answers, saves included. */
+void agent_feed(struct agent *agent, struct site_event *event);
+
+/* What was asked for outside the loop's own events begins and ends like one of these. */
+void agent_begin_turn(struct agent *agent);
+void agent_end_turn(struct agent *agent);
+
+/* Begins to take everything off the machine; the agent ends with it. */
+void agent_take_down(struct agent *agent);
+
+/* answers.c */
+
+/* Somebody asks at the control socket. */
+void agent_asked(void *context, uint32_t number, const struct control_request *request);
+
+/* The brain answers a command. */
+void agent_reply(struct agent *agent, const struct site_action *action);
+
+/* All was taken away: whoever asked for it hears so. */
+void agent_tell_down(struct agent *agent);

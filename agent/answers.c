@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * answers.c - what is asked at the control socket, and what the agent answers.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent_internal.h"
+
+static void answer(struct agent *agent, uint32_t number, const struct control_answer *what)
+{
+	control_answer(agent->control, number, what);
+}
+
+static void done(struct agent *agent, uint32_t number)
+{
+	const struct control_answer last = {.kind = CONTROL_DONE};
+
+	answer(agent, number, &last);
+}
+
+/* The brain's answers. */
+
+void agent_reply(struct agent *agent, const struct site_action *action)
+{
+	static const enum control_answer_kind kinds[] = {
+		[SITE_REPLY_PROGRESS] = CONTROL_PROGRESS,
+		[SITE_REPLY_DONE] = CONTROL_DONE,
+		[SITE_REPLY_FAILED] = CONTROL_FAILED,
+	};
+	struct control_answer what = {.kind = kinds[action->reply.status],
+		.prefix = action->reply.prefix,
+		.count = action->reply.count,
+		.of = action->reply.of,
+		.age_ms = action->reply.age_ms,
+		.rtt_us = -1};
+
+	_Static_assert(sizeof what.text >= sizeof action->reply.text, "an invite fits");
+	memcpy(what.name, action->reply.name, sizeof what.name);
+	memcpy(what.note, action->reply.note, sizeof what.note);
+	memcpy(what.text, action->reply.text, sizeof action->reply.text);
+	answer(agent, action->reply.request, &what);
+}
+
+void agent_tell_down(struct agent *agent)
+{
+	if (agent->down_asked != 0)
+		done(agent, agent->down_asked);
+	agent->down_asked = 0;
+}
+
+/* Status. */
+
+static const char *state_words(enum site_state state)
+{
+	switch (state) {
+	case SITE_BLANK:
+		return "blank";
+	case SITE_JOINING:
+		return "joining";
+	case SITE_MEMBER:
+		return "member";
+	case SITE_OUT:
+		return "out";
+	}
+	return "";
+}
+
+static enum control_path path_of(const struct agent *agent, const struct site_view *view)
+{
+	switch (view->presence) {
+	case SITE_SELF:
+		return CONTROL_PATH_SELF;
+	case SITE_SUSPECT:
+	case SITE_DOWN:
+		return CONTROL_PATH_DOWN;
+	case SITE_HEARD:
+		return CONTROL_PATH_HUB;
+	case SITE_UNKNOWN:
+		break;
+	}
+	/* A hub hears everybody itself; elsewhere the way leads over the hub. */
+	return site_is_hub(agent->site) ? CONTROL_PATH_DOWN : CONTROL_PATH_HUB;
+}
+
+static void fill_from_view(
+	const struct agent *agent, const struct site_view *view, struct control_answer *what)
+{
+	const struct wireguard_device *device = carrier_seen(agent->carrier, SITE_BACKBONE);
+	const struct wireguard_peer *peer = device ? wireguard_device_peer(device, &view->backbone)
+						   : NULL;
+
+	memcpy(what->name, view->name, sizeof what->name);
+	(void)snprintf(what->note, sizeof what->note, "%s", view->program);
+	what->id = view->site;
+	what->address = view->address;
+	what->subnets = view->subnets;
+	for (uint32_t i = 0; i < view->routes.count && what->subnets.count < FIELD_PREFIXES_MAX;
+		i++)
+		what->subnets.items[what->subnets.count++] = view->routes.items[i];
+	prefixes_sort(&what->subnets);
+	what->tags = view->tags;
+	what->roles = view->roles;
+	what->path = path_of(agent, view);
+	what->age_ms = view->heard ? (agent->now - view->heard_at) / USEC_MSEC : -1;
+	what->rtt_us = -1;
+	if (!peer)
+		return;
+	what->rx_bytes = peer->rx_bytes;
+	what->tx_bytes = peer->tx_bytes;
+	if (peer->has_endpoint)
+		what->endpoint = peer->endpoint;
+}
+
+static void answer_members(struct agent *agent, uint32_t number)
+{
+	struct site_view view;
+
+	for (uint32_t i = 0; site_view(agent->site, i, &view); i++) {
+		struct control_answer what = {.kind = CONTROL_SITE};
+
+		if (view.left)
+			continue;
+		fill_from_view(agent, &view, &what);
+		answer(agent, number, &what);
+	}
+}
+
+static void answer_limits(struct agent *agent, uint32_t number)
+{
+	struct site_counter counter;
+	struct site_limit limit;
+
+	for (uint32_t i = 0; site_limit(agent->site, i, &limit); i++) {
+		struct control_answer what = {.kind = CONTROL_LIMIT,
+			.count = limit.used,
+			.of = limit.most,
+			.refused = limit.refused};
+
+		(void)snprintf(what.text, sizeof what.text, "%s", limit.name);
+		answer(agent, number, &what);
+	}
+	for (uint32_t i = 0; site_counter(agent->site, i, &counter); i++) {
+		struct control_answer what = {.kind = CONTROL_COUNTER, .count = counter.value};
+
+		(void)snprintf(what.text, sizeof what.text, "%s", counter.name);
+		answer(agent, number, &what);
+	}
+}
+
+static void answer_own_counters(struct agent *agent, uint32_t number)
+{
+	const struct site_counter counters[] = {
+		{"repaired on this machine", carrier_repairs(agent->carrier)},
+		{"refused by this machine", carrier_refusals(agent->carrier)},
+	};
+
+	for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+		struct control_answer what = {.kind = CONTROL_COUNTER, .count = counters[i].value};
+
+		(void)snprintf(what.text, sizeof what.text, "%s", counters[i].name);
+		answer(agent, number, &what);
+	}
+}
+
+static void answer_troubles(struct agent *agent, uint32_t number)
+{
+	const char *const troubles[] = {
+		carrier_trouble(agent->carrier), site_join_text(agent->site)};
+
+	for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
+		struct control_answer what = {.kind = CONTROL_TROUBLE};
+
+		if (!troubles[i][0])
+			continue;
+		(void)snprintf(what.text, sizeof what.text, "%s", troubles[i]);
+		answer(agent, number, &what);
+	}
+}
+
+static void answer_status(struct agent *agent, uint32_t number)
+{
+	struct control_answer what = {.kind = CONTROL_SELF,
+		.prefix = site_supernet(agent->site),
+		.wall = site_wall(agent->site)};
+	const struct ledger *ledger = site_ledger(agent->site);
+
+	if (ledger)
+		what.id = ledger->collective;
+	(void)snprintf(what.text, sizeof what.text, "%s", state_words(site_state(agent->site)));
+	answer(agent, number, &what);
+	answer_members(agent, number);
+	answer_limits(agent, number);
+	answer_own_counters(agent, number);
+	answer_troubles(agent, number);
+	done(agent, number);
+}
+
+static void answer_invites(struct agent *agent, uint32_t number)
+{
+	struct site_invite_view view;
+
+	for (uint32_t i = 0; site_invite_view(agent->site, i, &view); i++) {
+		struct control_answer what = {.kind = CONTROL_INVITE,
+			.prefix = view.reserved,
+			.wall = view.expires,
+			.count = view.approval,
+			.of = view.applied};
+
+		memcpy(what.name, view.name, sizeof what.name);
+		(void)snprintf(what.text, sizeof what.text, "%s", view.state);
+		answer(agent, number, &what);
+	}
+	done(agent, number);
+}
+
+/* History. */
+
+struct history {
+	struct agent *agent;
+	uint32_t number;
+};
+
+static int answer_event(const struct store_row *row, void *context)
+{
+	const struct history *history = context;
+	struct control_answer what = {.kind = CONTROL_EVENT, .wall = row->version};
+	size_t size = row->size < sizeof what.text ? row->size : sizeof what.text - 1;
+
+	if (size > 0)
+		memcpy(what.text, row->bytes, size);
+	answer(history->agent, history->number, &what);
+	return 0;
+}
+
+static void answer_events(struct agent *agent, uint32_t number)
+{
+	struct history history = {agent, number};
+
+	(void)store_walk(agent->store, STORE_EVENT, answer_event, &history);
+	done(agent, number);
+}
+
+/* Asking. */
+
+static void command(struct agent *agent, uint32_t number, const struct control_request *request)
+{
+	struct site_command given = request->command;
+	struct site_event event = {.kind = SITE_EVENT_COMMAND, .command = &given};
+
+	given.request = number;
+	if (given.kind == SITE_COMMAND_DOWN) {
+		agent->down_asked = number;
+		agent_take_down(agent);
+		return;
+	}
+	agent_feed(agent, &event);
+	key_wipe(&given.key);
+}
+
+void agent_asked(void *context, uint32_t number, const struct control_request *request)
+{
+	struct agent *agent = context;
+
+	agent_begin_turn(agent);
+	switch (request->kind) {
+	case CONTROL_COMMAND:
+		command(agent, number, request);
+		break;
+	case CONTROL_STATUS:
+		answer_status(agent, number);
+		break;
+	case CONTROL_INVITES:
+		answer_invites(agent, number);
+		break;
+	case CONTROL_EVENTS:
+		answer_events(agent, number);
+		break;
+	case CONTROL_KINDS:
+		break;
+	}
+	agent_end_turn(agent);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * launch.h - an agent is started where none runs: by the service manager where its unit is
+ * installed, else in the background.
+ */
+#pragma once
+
+#include "agent/client.h"
+#include "agent/command.h"
+
+/*
+ * Connects to the agent; starts it where none runs and start is wanted. Returns 0, or an error that
+ * was said.
+ */
+int launch_or_reach(const struct invocation *invocation, bool start, struct client *ret);
