@@ -177,33 +177,46 @@ static int read_endpoint(const struct nlattr *attribute, struct wireguard_peer *
 	return 0;
 }
 
-/* One attribute into a prefix that is being put together. */
-static int read_part(const struct nlattr *attribute, struct prefix *prefix)
-{
-	uint16_t length = mnl_attr_get_payload_len(attribute);
+/* The kernel tells the length before the family: what fits is known when all parts are there. */
+struct parts {
 	uint16_t family;
+	uint8_t length;
+	const struct nlattr *address;
+};
 
+static int read_part(const struct nlattr *attribute, struct parts *parts)
+{
 	switch (mnl_attr_get_type(attribute)) {
 	case WGALLOWEDIP_A_FAMILY:
-		if (read_u16(attribute, &family) < 0)
-			return -EBADMSG;
-		prefix->address.family = family == AF_INET    ? ADDRESS_IPV4
-					 : family == AF_INET6 ? ADDRESS_IPV6
-							      : ADDRESS_NONE;
-		return prefix->address.family == ADDRESS_NONE ? -EBADMSG : 0;
+		return read_u16(attribute, &parts->family);
 	case WGALLOWEDIP_A_IPADDR:
-		if (length != address_size(&prefix->address))
-			return -EBADMSG;
-		memcpy(prefix->address.bytes, mnl_attr_get_payload(attribute), length);
+		parts->address = attribute;
 		return 0;
 	case WGALLOWEDIP_A_CIDR_MASK:
 		if (mnl_attr_validate(attribute, MNL_TYPE_U8) < 0)
 			return -EBADMSG;
-		prefix->length = mnl_attr_get_u8(attribute);
-		return prefix->length <= address_bits(&prefix->address) ? 0 : -EBADMSG;
+		parts->length = mnl_attr_get_u8(attribute);
+		return 0;
 	default:
 		return 0;
 	}
+}
+
+static int join_parts(const struct parts *parts, struct prefix *ret)
+{
+	struct prefix prefix = {.length = parts->length};
+
+	if (parts->family != AF_INET && parts->family != AF_INET6)
+		return -EBADMSG;
+	prefix.address.family = parts->family == AF_INET ? ADDRESS_IPV4 : ADDRESS_IPV6;
+	if (!parts->address ||
+		mnl_attr_get_payload_len(parts->address) != address_size(&prefix.address) ||
+		prefix.length > address_bits(&prefix.address))
+		return -EBADMSG;
+	memcpy(prefix.address.bytes, mnl_attr_get_payload(parts->address),
+		address_size(&prefix.address));
+	*ret = prefix;
+	return 0;
 }
 
 static int read_allowed(const struct nlattr *nest, struct wireguard_reading *reading)
@@ -213,16 +226,17 @@ static int read_allowed(const struct nlattr *nest, struct wireguard_reading *rea
 	int r;
 
 	netlink_for_each_nested (list, nest) {
-		struct prefix prefix = {.address.family = ADDRESS_NONE};
+		struct parts parts = {.family = AF_UNSPEC};
+		struct prefix prefix;
 
 		netlink_for_each_nested (part, list) {
-			r = read_part(part, &prefix);
+			r = read_part(part, &parts);
 			if (r < 0)
 				return r;
 		}
-		if (prefix.address.family == ADDRESS_NONE)
-			return -EBADMSG;
-		r = wireguard_reading_allow(reading, &prefix);
+		r = join_parts(&parts, &prefix);
+		if (r == 0)
+			r = wireguard_reading_allow(reading, &prefix);
 		if (r < 0)
 			return r;
 	}
