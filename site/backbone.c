@@ -13,7 +13,10 @@
 
 #define RETIRE_AFTER (10 * USEC_SECOND)
 #define LEAVE_AFTER (5 * USEC_SECOND)
-#define FAST_POLLS (5 * USEC_SECOND) /* while a member changes its key */
+/* While a member changes its key; and a hub, which first waits until all have heard of the next. */
+#define FAST_POLLS (5 * USEC_SECOND)
+#define FAST_POLLS_FOR_HUB (30 * USEC_SECOND)
+#define CALL_NEXT_AFTER (30 * USEC_SECOND) /* longer than a keepalive takes */
 
 static const struct key no_key;
 
@@ -118,6 +121,22 @@ static struct site_peer *peer_with_key(const struct site *site, const struct key
 	return NULL;
 }
 
+bool site_peer_calls(const struct site *site, const struct site_peer *peer)
+{
+	const struct site_peer *hub;
+
+	if (peer->stage != SITE_PEER_NEXT)
+		return peer->stage == SITE_PEER_CURRENT;
+	if (site->hub_role)
+		return false;
+	/*
+	 * A hub that changes its key begins, and nobody else: where both ends do, neither has a
+	 * session. Only when it is not heard any more is it called under its next key.
+	 */
+	hub = site_peer_of(site, &peer->member);
+	return !hub || hub->presence != SITE_HEARD || site->now - hub->heard_at > CALL_NEXT_AFTER;
+}
+
 /* A peer without an endpoint is not kept alive: that would only spoil its handshake. */
 void site_peer_tell(struct site *site, struct site_actions *out, struct site_peer *peer,
 	const struct invite_endpoint *endpoint)
@@ -125,10 +144,8 @@ void site_peer_tell(struct site *site, struct site_actions *out, struct site_pee
 	const struct key *preshared = site_secret_of(site, &peer->key, site_own_key(site));
 	struct site_action *action = site_emit(out, SITE_PEER);
 
-	/* A hub that changes its key is called under the new one until it answers. */
 	peer->keepalive = (endpoint || peer->has_endpoint) && !peer->joiner &&
-			  (peer->stage == SITE_PEER_CURRENT ||
-				  (peer->stage == SITE_PEER_NEXT && !site->hub_role));
+			  site_peer_calls(site, peer);
 	action->interface = SITE_BACKBONE;
 	action->peer.key = peer->key;
 	peer->preshared = preshared ? *preshared : no_key;
@@ -189,6 +206,20 @@ void site_peer_renew(struct site *site, struct site_actions *out, struct site_pe
 	peer->has_endpoint = first_endpoint(site, &peer->member, &endpoint);
 	site_peer_tell(site, out, peer, peer->has_endpoint ? &endpoint : NULL);
 	site->dirty = true;
+}
+
+void site_peer_call_next(struct site *site, struct site_actions *out)
+{
+	struct invite_endpoint endpoint;
+
+	for (uint32_t i = 0; i < site->peers.count && !site->hub_role && site_room(out) > 1; i++) {
+		struct site_peer *peer = table_at(&site->peers, i);
+		bool calls = site_peer_calls(site, peer);
+
+		if (peer->stage == SITE_PEER_NEXT && calls != peer->keepalive &&
+			first_endpoint(site, &peer->member, &endpoint))
+			site_peer_tell(site, out, peer, calls ? &endpoint : NULL);
+	}
 }
 
 void site_peer_rename(struct site *site, const struct row_id *from, const struct row_id *to)
@@ -319,7 +350,8 @@ static bool want_member(struct site *site, struct site_actions *out, const struc
 	other->wanted = true;
 	if (peer) {
 		peer->wanted = true;
-		site->poll_fast_until = site->now + FAST_POLLS;
+		site->poll_fast_until = site->now +
+					(site->hub_role ? FAST_POLLS : FAST_POLLS_FOR_HUB);
 		site->poll_at = site->now;
 	}
 	return true;

@@ -202,6 +202,7 @@ void site_presence_step(struct site *site, struct site_actions *out)
 	if (site->now >= site->presence_at)
 		judge_all(site, out);
 	call_hub(site, out);
+	site_peer_call_next(site, out);
 	poll(site, out);
 }
 

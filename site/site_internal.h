@@ -288,6 +288,12 @@ void site_prepare_secret(struct site *site, struct site_actions *out, const stru
 	const struct key *fresh);
 void site_peer_tell(struct site *site, struct site_actions *out, struct site_peer *peer,
 	const struct invite_endpoint *endpoint);
+/* Whether a peer is one that we call, and not one that calls us. */
+bool site_peer_calls(const struct site *site, const struct site_peer *peer);
+
+/* A hub that changes its key is called under the next one while it is silent, and not else. */
+void site_peer_call_next(struct site *site, struct site_actions *out);
+
 /* A peer that was known by its key alone turns out to be this member. */
 void site_peer_rename(struct site *site, const struct row_id *from, const struct row_id *to);
 void site_backbone_clear(struct site *site);
