@@ -3,8 +3,10 @@
 
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='agent config backup restore version help'
-	local options='--config --state --run --json --passphrase-file --help --version'
+	local commands='init invite invites uninvite approve join status expel leave rotate
+		endpoint events up down agent config backup restore version help'
+	local options='--config --state --run --json --passphrase-file
+		--name --endpoint --supernet --subnet --tag --route --expires --approve --help --version'
 	local keys='site.name site.lan interfaces.implementation
 		interfaces.backbone.name interfaces.backbone.port interfaces.backbone.mtu
 		interfaces.links.name interfaces.links.port interfaces.links.mtu
@@ -15,7 +17,7 @@ _collective() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--config | --state | --run | --passphrase-file) i=$((i + 1)) ;;
+		--config | --state | --run | --passphrase-file | --name | --endpoint | --supernet | --subnet | --tag | --route | --expires) i=$((i + 1)) ;;
 		-*) ;;
 		*) words+=("$word") ;;
 		esac
@@ -41,6 +43,7 @@ _collective() {
 	case "${words[*]}" in
 	'' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
 	config | 'help config') mapfile -t COMPREPLY < <(compgen -W 'check example keys' -- "$current") ;;
+	endpoint | 'help endpoint') mapfile -t COMPREPLY < <(compgen -W 'set' -- "$current") ;;
 	'config keys') mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$current") ;;
 	'config check' | backup | restore) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 	esac
