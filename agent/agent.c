@@ -313,7 +313,10 @@ static void keep_port(struct agent *agent)
 		enum site_interface interface = (enum site_interface)i;
 		uint16_t port = carrier_port(agent->carrier, interface);
 
-		if (port != 0 && port != keeper_port(agent->store, interface) &&
+		if (port == 0 || port == agent->kept_ports[i])
+			continue;
+		agent->kept_ports[i] = port;
+		if (port != keeper_port(agent->store, interface) &&
 			keeper_save_port(agent->store, interface, port) < 0)
 			log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING,
 				"the port of %s could not be kept",

@@ -45,6 +45,7 @@ struct agent {
 	bool saves;
 	int saved;
 	bool polls[SITE_INTERFACES];
+	uint16_t kept_ports[SITE_INTERFACES];
 
 	bool ending;         /* everything is being taken off the machine */
 	uint32_t down_asked; /* by whom; 0: nobody */
