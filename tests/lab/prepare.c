@@ -6,8 +6,9 @@
  *
  * SITE is NAME or NAME=NETWORK,..., networks being those of its home that it announces. The first
  * one is the hub, which also is admin and holds the root key; its endpoint is HOST:PORT. MEMBERS is
- * how many more members there are, of whom nobody runs an agent. Each site's state comes to be in
- * DIRECTORY/NAME/state, and its public keys in DIRECTORY/NAME/keys.
+ * how many more members there are, of whom nobody runs an agent. Site N has 10.100.N.0/24, the hub
+ * being the first, and member N a /28: the Nth from 10.100.128.0 on. Each site's state comes to be
+ * in DIRECTORY/NAME/state, and its public keys in DIRECTORY/NAME/keys.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@
 #include "site/rows.h"
 #include "store/store.h"
 
-#define SITES_MAX 2048
+#define SITES_MAX 128    /* with a state, and a /24 each */
+#define MEMBERS_MAX 2048 /* with a /28 each, in the other half of the supernet */
 #define DAY_MS UINT64_C(86400000)
 
 struct prepared {
@@ -126,11 +128,18 @@ static void read_site(struct prepared *site, const char *word)
 	}
 }
 
+static struct prefix subnet_of(const struct collective *collective, uint32_t number)
+{
+	if (number < collective->sites)
+		return (struct prefix){address_ipv4(0x0a640000 + (number << 8)), 24};
+	return (struct prefix){address_ipv4(0x0a648000 + ((number - collective->sites) << 4)), 28};
+}
+
 static void certify(struct collective *collective, uint32_t number)
 {
 	struct prepared *site = &collective->all[number];
 	struct key admin = secret_public(&collective->admin);
-	struct prefix subnet = {address_ipv4(0x0a640000 + (number << 8)), 24};
+	struct prefix subnet = subnet_of(collective, number);
 	struct certificate certificate = {
 		.version = 1,
 		.since = collective->now - DAY_MS + number,
@@ -143,7 +152,8 @@ static void certify(struct collective *collective, uint32_t number)
 	int size;
 
 	if (!site->name[0])
-		(void)snprintf(site->name, sizeof site->name, "member-%" PRIu32, number);
+		(void)snprintf(site->name, sizeof site->name, "member-%" PRIu32,
+			number - collective->sites);
 	site->seed = draw();
 	secret_from_seed(&site->identity, &site->seed);
 	for (int i = 0; i < SITE_INTERFACES; i++) {
@@ -286,9 +296,9 @@ int main(int argc, char **argv)
 	read_endpoint(&collective.endpoint, argv[2]);
 	collective.now = (uint64_t)time(NULL) * 1000;
 	collective.sites = (uint32_t)argc - 4;
-	collective.count = collective.sites + (uint32_t)strtoul(argv[3], NULL, 10);
-	/* A /24 each: more do not fit into the network. */
-	check(collective.count <= 256 || collective.count <= SITES_MAX, "too many sites");
+	collective.count = (uint32_t)strtoul(argv[3], NULL, 10);
+	check(collective.sites <= SITES_MAX && collective.count <= MEMBERS_MAX, "too many sites");
+	collective.count += collective.sites;
 	collective.all = calloc(collective.count, sizeof *collective.all);
 	check(collective.all != NULL, "no memory is left");
 	for (uint32_t i = 0; i < collective.sites; i++)

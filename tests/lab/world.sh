@@ -167,7 +167,7 @@ world_wait() {
 	shift
 	until "$@"; do
 		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.02
+		sleep "${world_pause:-0.02}"
 	done
 }
 
