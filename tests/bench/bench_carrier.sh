@@ -50,7 +50,7 @@ throughput() {
 	"$BUILD/gcc/tests/prepare" "$world_dir" 198.51.100.1:51821 0 hub ann || world_fail 'no states'
 	for site in hub ann; do
 		chown -R "$world_user:$world_user" "$world_dir/$site/state"
-		site_spawn "$site" agent "${as_unit[@]}" "$BUILD/gcc/agent/collective" agent --state "$(site_dir "$site")/state"
+		site_spawn "$site" agent "${as_unit[@]}" "$BUILD/gcc/agent/collective" agent --state "$(site_dir "$site")/state" --run "$(site_dir "$site")/state/run"
 	done
 	plain hub 51999 10.101.0.1 "$(cat "$world_dir/ann/plain.pub")" ''
 	plain ann 51999 10.101.1.1 "$(cat "$world_dir/hub/plain.pub")" 198.51.100.1:51999

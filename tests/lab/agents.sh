@@ -53,7 +53,7 @@ agent_forget() {
 }
 
 agent_start() {
-	site_spawn "$1" agent "${as_unit[@]}" env "${@:2}" "$agent_program" agent --state "$world_dir/$1/state" \
+	site_spawn "$1" agent "${as_unit[@]}" env "${@:2}" "$agent_program" agent --state "$world_dir/$1/state" --run "$world_dir/$1/state/run" \
 		--config "$world_dir/$1/config.yaml"
 	echo "$site_pid" >"$world_dir/$1/agent.pid"
 	disown "$site_pid" # how it ends is not the shell's to tell
