@@ -47,8 +47,9 @@ struct agent {
 	bool polls[SITE_INTERFACES];
 	uint16_t kept_ports[SITE_INTERFACES];
 
-	bool ending;         /* everything is being taken off the machine */
-	uint32_t down_asked; /* by whom; 0: nobody */
+	bool ending;                                 /* everything is being taken off the machine */
+	uint32_t down_asked;                         /* by whom; 0: nobody */
+	uint32_t surveyors[CONTROL_CONNECTIONS_MAX]; /* who wait for a status */
 	bool ended;
 	int status;
 };

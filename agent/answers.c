@@ -20,36 +20,6 @@ static void done(struct agent *agent, uint32_t number)
 	answer(agent, number, &last);
 }
 
-/* The brain's answers. */
-
-void agent_reply(struct agent *agent, const struct site_action *action)
-{
-	static const enum control_answer_kind kinds[] = {
-		[SITE_REPLY_PROGRESS] = CONTROL_PROGRESS,
-		[SITE_REPLY_DONE] = CONTROL_DONE,
-		[SITE_REPLY_FAILED] = CONTROL_FAILED,
-	};
-	struct control_answer what = {.kind = kinds[action->reply.status],
-		.prefix = action->reply.prefix,
-		.count = action->reply.count,
-		.of = action->reply.of,
-		.age_ms = action->reply.age_ms,
-		.rtt_us = -1};
-
-	_Static_assert(sizeof what.text >= sizeof action->reply.text, "an invite fits");
-	memcpy(what.name, action->reply.name, sizeof what.name);
-	memcpy(what.note, action->reply.note, sizeof what.note);
-	memcpy(what.text, action->reply.text, sizeof action->reply.text);
-	answer(agent, action->reply.request, &what);
-}
-
-void agent_tell_down(struct agent *agent)
-{
-	if (agent->down_asked != 0)
-		done(agent, agent->down_asked);
-	agent->down_asked = 0;
-}
-
 /* Status. */
 
 static const char *state_words(enum site_state state)
@@ -104,7 +74,8 @@ static void fill_from_view(
 	what->roles = view->roles;
 	what->path = path_of(agent, view);
 	what->age_ms = view->heard ? (agent->now - view->heard_at) / USEC_MSEC : -1;
-	what->rtt_us = -1;
+	what->hubs_word = view->hubs_word;
+	what->rtt_us = view->rtt_us;
 	if (!peer)
 		return;
 	what->rx_bytes = peer->rx_bytes;
@@ -197,6 +168,67 @@ static void answer_status(struct agent *agent, uint32_t number)
 	done(agent, number);
 }
 
+/* Who asked for a status waits until others have been asked how they are. */
+static bool take_surveyor(struct agent *agent, uint32_t number)
+{
+	for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+		if (number == 0 || agent->surveyors[i] != number)
+			continue;
+		agent->surveyors[i] = 0;
+		return true;
+	}
+	return false;
+}
+
+/* The brain's answers. */
+
+void agent_reply(struct agent *agent, const struct site_action *action)
+{
+	static const enum control_answer_kind kinds[] = {
+		[SITE_REPLY_PROGRESS] = CONTROL_PROGRESS,
+		[SITE_REPLY_DONE] = CONTROL_DONE,
+		[SITE_REPLY_FAILED] = CONTROL_FAILED,
+	};
+	struct control_answer what = {.kind = kinds[action->reply.status],
+		.rtt_us = action->reply.rtt_us,
+		.prefix = action->reply.prefix,
+		.count = action->reply.count,
+		.of = action->reply.of,
+		.age_ms = action->reply.age_ms};
+
+	_Static_assert(sizeof what.text >= sizeof action->reply.text, "an invite fits");
+	memcpy(what.name, action->reply.name, sizeof what.name);
+	memcpy(what.note, action->reply.note, sizeof what.note);
+	memcpy(what.text, action->reply.text, sizeof action->reply.text);
+	if (take_surveyor(agent, action->reply.request))
+		answer_status(agent, action->reply.request);
+	else
+		answer(agent, action->reply.request, &what);
+}
+
+void agent_tell_down(struct agent *agent)
+{
+	if (agent->down_asked != 0)
+		done(agent, agent->down_asked);
+	agent->down_asked = 0;
+}
+
+static void survey(struct agent *agent, uint32_t number)
+{
+	const struct site_command given = {.kind = SITE_COMMAND_SURVEY, .request = number};
+	struct site_event event = {.kind = SITE_EVENT_COMMAND, .command = &given};
+
+	for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
+		if (agent->surveyors[i] != 0 &&
+			control_is_open(agent->control, agent->surveyors[i]))
+			continue;
+		agent->surveyors[i] = number;
+		agent_feed(agent, &event);
+		return;
+	}
+	answer_status(agent, number);
+}
+
 static void answer_invites(struct agent *agent, uint32_t number)
 {
 	struct site_invite_view view;
@@ -269,7 +301,7 @@ void agent_asked(void *context, uint32_t number, const struct control_request *r
 		command(agent, number, request);
 		break;
 	case CONTROL_STATUS:
-		answer_status(agent, number);
+		survey(agent, number);
 		break;
 	case CONTROL_INVITES:
 		answer_invites(agent, number);

@@ -335,8 +335,12 @@ const struct wireguard_device *carrier_read(
 		carrier_device_lost(carrier, interface);
 		carrier->tick_at = now;
 	}
-	if (r < 0)
+	if (r < 0) {
+		if (r != -ETIMEDOUT)
+			carrier_refused(carrier, "%s cannot be read: %s", device->options.name,
+				strerror(-r));
 		return NULL;
+	}
 	if (!device->wanted)
 		return NULL;
 	review_device_itself(carrier, device);

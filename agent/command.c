@@ -190,6 +190,15 @@ const struct command commands[] = {
 		.run = command_status,
 	},
 	{
+		.name = "ping",
+		.arguments = "NAME",
+		.summary = "ask a member's agent through the tunnel, and say how long it took",
+		.help = "",
+		.least = 1,
+		.most = 1,
+		.run = command_ping,
+	},
+	{
 		.name = "expel",
 		.arguments = "NAME",
 		.summary = "expel a member for ever; it can come back with new keys only",
@@ -223,6 +232,31 @@ const struct command commands[] = {
 			"that\nare made from now on carry them. Without any, none is known.",
 		.most = INVITE_ENDPOINTS_MAX,
 		.run = command_endpoint_set,
+	},
+	{
+		.name = "admin offer",
+		.arguments = "",
+		.summary = "offer that this site becomes an admin",
+		.help = "Makes an admin's key here, which never leaves this machine.",
+		.run = command_admin_offer,
+	},
+	{
+		.name = "admin add",
+		.arguments = "NAME",
+		.summary = "make a member that offers it an admin, who may invite and expel",
+		.help = "Needs the root key: the founder's site has it.",
+		.least = 1,
+		.most = 1,
+		.run = command_admin_add,
+	},
+	{
+		.name = "admin remove",
+		.arguments = "NAME",
+		.summary = "take that back; members it has let in stay",
+		.help = "Needs the root key: the founder's site has it.",
+		.least = 1,
+		.most = 1,
+		.run = command_admin_remove,
 	},
 	{
 		.name = "events",
@@ -442,7 +476,7 @@ static void print_group(FILE *out, const char *group)
 /* Offers what a command can begin with. */
 static void offer_first_words(struct text_nearest *nearest)
 {
-	static const char *const groups[] = {"config", "endpoint"};
+	static const char *const groups[] = {"admin", "config", "endpoint"};
 
 	for (size_t i = 0; i < command_count; i++) {
 		if (!strchr(commands[i].name, ' '))

@@ -83,6 +83,9 @@ extern const size_t command_count;
 int command_main(int argc, char **argv, int64_t clock_offset_ms);
 
 /* The commands, each in the file of its subject. */
+int command_admin_add(const struct invocation *invocation);
+int command_admin_offer(const struct invocation *invocation);
+int command_admin_remove(const struct invocation *invocation);
 int command_agent(const struct invocation *invocation);
 int command_approve(const struct invocation *invocation);
 int command_backup(const struct invocation *invocation);
@@ -99,6 +102,7 @@ int command_invite(const struct invocation *invocation);
 int command_invites(const struct invocation *invocation);
 int command_join(const struct invocation *invocation);
 int command_leave(const struct invocation *invocation);
+int command_ping(const struct invocation *invocation);
 int command_restore(const struct invocation *invocation);
 int command_rotate(const struct invocation *invocation);
 int command_status(const struct invocation *invocation);

@@ -326,5 +326,6 @@ size_t control_size(const uint8_t head[static CONTROL_HEAD])
 
 bool control_is_looking(const struct control_request *request)
 {
-	return request->kind == CONTROL_STATUS || request->kind == CONTROL_EVENTS;
+	return request->kind == CONTROL_STATUS || request->kind == CONTROL_EVENTS ||
+	       (request->kind == CONTROL_COMMAND && request->command.kind == SITE_COMMAND_PING);
 }

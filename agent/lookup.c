@@ -19,6 +19,7 @@
 #define SERVERS_FILE "/etc/resolv.conf"
 #define HOSTS_FILE "/etc/hosts"
 #define ADDRESSES_MAX 16
+#define AGAIN_AFTER_S 5 /* at boot a network may not be there yet */
 
 /* What a file is known by. */
 struct version {
@@ -37,6 +38,7 @@ struct question {
 	char host[INVITE_HOST_MAX + 1];
 	uint16_t port;
 	uint32_t turn;
+	struct event *again; /* it is asked once more; NULL: it is not */
 };
 
 struct lookup {
@@ -124,6 +126,30 @@ static uint32_t read_answer(const struct evutil_addrinfo *answer, uint16_t port,
 	return count;
 }
 
+static void ask(struct question *question);
+static void forget(struct question *question);
+
+static void on_again(evutil_socket_t descriptor, short what, void *context)
+{
+	struct question *question = context;
+
+	(void)descriptor;
+	(void)what;
+	forget(question);
+	ask(question);
+}
+
+/* What leads nowhere now may do so soon. */
+static void ask_again(struct question *question)
+{
+	const struct timeval after = {.tv_sec = AGAIN_AFTER_S};
+
+	if (!question->again)
+		question->again = evtimer_new(question->lookup->loop, on_again, question);
+	if (question->again)
+		(void)event_add(question->again, &after);
+}
+
 static void on_answer(int result, struct evutil_addrinfo *answer, void *context)
 {
 	struct question *question = context;
@@ -142,10 +168,18 @@ static void on_answer(int result, struct evutil_addrinfo *answer, void *context)
 		log_write(lookup->log, LOG_NAMES, CONFIG_LEVEL_WARNING,
 			"the name %s leads nowhere: %s", question->host,
 			result ? evutil_gai_strerror(result) : "no address can be reached");
+		ask_again(question);
 		return;
 	}
 	lookup->found(lookup->context, question->interface, &question->peer,
 		&endpoints[question->turn % count]);
+}
+
+static void forget(struct question *question)
+{
+	if (question->again)
+		event_free(question->again);
+	question->again = NULL;
 }
 
 static struct question *place_for(
@@ -155,41 +189,54 @@ static struct question *place_for(
 
 	for (int i = 0; i < LOOKUP_ASKED_MAX; i++) {
 		struct question *question = &lookup->questions[i];
+		bool same = question->interface == interface && key_equal(&question->peer, peer);
 
-		if (!question->request)
-			free_one = question;
-		else if (question->interface == interface && key_equal(&question->peer, peer) &&
-			 !question->dropped) {
+		if (question->again && same)
+			forget(question);
+		if (question->request && same && !question->dropped) {
 			question->dropped = true;
 			evdns_getaddrinfo_cancel(question->request);
 		}
+		if (!question->request && !question->again)
+			free_one = question;
 	}
 	return free_one;
+}
+
+static void ask(struct question *question)
+{
+	const struct evutil_addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP};
+	struct lookup *lookup = question->lookup;
+	struct evdns_getaddrinfo_request *request;
+
+	renew(lookup);
+	if (!lookup->resolver) {
+		ask_again(question);
+		return;
+	}
+	question->turn = lookup->turn++;
+	/* It may be answered before this returns; there is then no request. */
+	request = evdns_getaddrinfo(
+		lookup->resolver, question->host, NULL, &hints, on_answer, question);
+	question->request = request;
 }
 
 void lookup_ask(struct lookup *lookup, enum site_interface interface, const struct key *peer,
 	const char *host, uint16_t port)
 {
-	const struct evutil_addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_protocol = IPPROTO_UDP};
 	struct question *question = place_for(lookup, interface, peer);
-	struct evdns_getaddrinfo_request *request;
 
-	renew(lookup);
-	if (!question || !lookup->resolver) {
+	if (!question) {
 		log_write(lookup->log, LOG_NAMES, CONFIG_LEVEL_WARNING,
-			"the name %s cannot be asked for now", host);
+			"the name %s cannot be asked for now: %d others are", host,
+			LOOKUP_ASKED_MAX);
 		return;
 	}
-	*question = (struct question){.lookup = lookup,
-		.interface = interface,
-		.peer = *peer,
-		.port = port,
-		.turn = lookup->turn++};
+	*question = (struct question){
+		.lookup = lookup, .interface = interface, .peer = *peer, .port = port};
 	(void)snprintf(question->host, sizeof question->host, "%s", host);
-	/* It may be answered before this returns; there is then no request. */
-	request = evdns_getaddrinfo(lookup->resolver, host, NULL, &hints, on_answer, question);
-	question->request = request;
+	ask(question);
 }
 
 struct lookup *lookup_new(
@@ -209,8 +256,10 @@ void lookup_free(struct lookup *lookup)
 	if (!lookup)
 		return;
 	/* Open questions are answered with an error now. */
-	for (int i = 0; i < LOOKUP_ASKED_MAX; i++)
+	for (int i = 0; i < LOOKUP_ASKED_MAX; i++) {
 		lookup->questions[i].dropped = true;
+		forget(&lookup->questions[i]);
+	}
 	if (lookup->resolver)
 		evdns_base_free(lookup->resolver, 1);
 	/* Their answers are delivered by the loop. */

@@ -441,6 +441,44 @@ int command_expel(const struct invocation *invocation)
 	return command_named(invocation, SITE_COMMAND_EXPEL, show_expulsion, 6 * PATIENCE);
 }
 
+static void show_ping(const struct control_answer *answer, void *context)
+{
+	char rtt[USEC_TEXT_SIZE];
+
+	(void)context;
+	if (answer->kind != CONTROL_DONE)
+		return;
+	usec_print(answer->rtt_us, rtt);
+	(void)printf("%s answers in %s\n", answer->name, rtt);
+}
+
+int command_ping(const struct invocation *invocation)
+{
+	return command_named(invocation, SITE_COMMAND_PING, show_ping, PATIENCE);
+}
+
+/* Admins. */
+
+int command_admin_add(const struct invocation *invocation)
+{
+	return command_named(invocation, SITE_COMMAND_DELEGATE, show_words, PATIENCE);
+}
+
+int command_admin_remove(const struct invocation *invocation)
+{
+	return command_named(invocation, SITE_COMMAND_REMOVE_ADMIN, show_words, PATIENCE);
+}
+
+int command_admin_offer(const struct invocation *invocation)
+{
+	struct control_request request = request_of(SITE_COMMAND_OFFER);
+
+	return ask(invocation, false, &request, PATIENCE, show_words,
+		(void *)(uintptr_t) "this site offers to be an admin: \"collective admin add\" on "
+				    "the "
+				    "founder's takes it");
+}
+
 /* Joining. */
 
 /* The invite stands in the words, on standard input, or is asked for. Returns 0 or -EINVAL. */

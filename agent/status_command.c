@@ -116,6 +116,9 @@ static void print_site(const struct control_answer *site)
 		(void)snprintf(heard, sizeof heard, "now");
 	if (site->rtt_us >= 0)
 		usec_print(site->rtt_us, rtt);
+	/* Of other spokes a spoke knows only what its hub says. */
+	if (site->hubs_word)
+		(void)strncat(heard, "*", sizeof heard - strlen(heard) - 1);
 	print_bytes(site->rx_bytes, received, sizeof received);
 	print_bytes(site->tx_bytes, sent, sizeof sent);
 	(void)printf("%-20s %-15s %-6s %8s %8s %11s %11s  %s\n", site->name, address,
@@ -126,6 +129,7 @@ static void print_plain(const struct answers *answers)
 {
 	const struct control_answer *self = find(answers, CONTROL_SELF);
 	char supernet[PREFIX_TEXT_SIZE];
+	bool words = false;
 
 	if (!self || self->prefix.address.family == ADDRESS_NONE) {
 		(void)printf("this site belongs to no collective yet\n");
@@ -136,9 +140,13 @@ static void print_plain(const struct answers *answers)
 			"RTT", "HEARD", "RECEIVED", "SENT", "VERSION");
 	}
 	for (uint32_t i = 0; i < answers->count; i++) {
-		if (answers->items[i].kind == CONTROL_SITE)
-			print_site(&answers->items[i]);
+		if (answers->items[i].kind != CONTROL_SITE)
+			continue;
+		print_site(&answers->items[i]);
+		words = words || answers->items[i].hubs_word;
 	}
+	if (words)
+		(void)printf("* as the hub says\n");
 	for (uint32_t i = 0; i < answers->count; i++) {
 		if (answers->items[i].kind == CONTROL_TROUBLE)
 			(void)printf("\n%s\n", answers->items[i].text);

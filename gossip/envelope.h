@@ -22,6 +22,10 @@ enum envelope_type {
 	ENVELOPE_PETITION = 18,
 	ENVELOPE_GRANT = 19,
 	ENVELOPE_GRANT_ANSWER = 20,
+	ENVELOPE_PROBE = 21,
+	ENVELOPE_PROBE_ANSWER = 22,
+	ENVELOPE_PRESENCE = 23,
+	ENVELOPE_PRESENCE_ANSWER = 24,
 };
 
 /* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */

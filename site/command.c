@@ -581,6 +581,8 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		[SITE_COMMAND_OFFER] = offer,
 		[SITE_COMMAND_DELEGATE] = delegate,
 		[SITE_COMMAND_REMOVE_ADMIN] = remove_admin,
+		[SITE_COMMAND_PING] = site_ping,
+		[SITE_COMMAND_SURVEY] = site_survey,
 		[SITE_COMMAND_DOWN] = take_down,
 	};
 	uint32_t before = out->count;

@@ -44,6 +44,8 @@ static size_t lay_site(struct site *site, const struct site_options *options, vo
 		offsetof(struct site_secret, peer), 2 * KEY_SIZE);
 	layout_table(&layout, &site->places, peers, sizeof(struct site_place),
 		offsetof(struct site_place, member), ROW_ID_SIZE);
+	layout_table(&layout, &site->words, options->sites_max, sizeof(struct site_word),
+		offsetof(struct site_word, member), ROW_ID_SIZE);
 	return layout.used;
 }
 
@@ -195,7 +197,7 @@ static void receive_gossip(
 	}
 	site_presence_datagram(site, &sender);
 	joiner_heard(&site->joiner, site->now);
-	if (receive_petition(site, event, out))
+	if (receive_petition(site, event, out) || site_probe_datagram(site, event, out, &sender))
 		return;
 	sync_receive(&site->sync, site->now, site_wall(site), &sender, event->datagram.bytes,
 		event->datagram.size, &actions);
@@ -308,6 +310,7 @@ void site_step(
 	site_membership_step(site, out);
 	site_clock_step(site, out);
 	site_command_step(site, out);
+	site_probes_step(site, out);
 	step_sync(site, out);
 }
 
@@ -323,6 +326,7 @@ usec_t site_wakeup(const struct site *site)
 	at = usec_min(at, site->retire_at);
 	at = usec_min(at, site_membership_wakeup(site));
 	at = usec_min(at, site_command_wakeup(site));
+	at = usec_min(at, site_probes_wakeup(site));
 	if (site->save_failed)
 		at = usec_min(at, site->save_again_at);
 	if (site->has_collective && site_clock_trusted(site))
@@ -421,6 +425,7 @@ bool site_counter(const struct site *site, uint32_t position, struct site_counte
 		[SITE_COUNT_SAVE_FAILED] = "saves_failed",
 		[SITE_COUNT_PETITION_FULL] = "petitions_over_limit",
 		[SITE_COUNT_PREFIX_FULL] = "prefixes_over_limit",
+		[SITE_COUNT_PROBE_OVER] = "probes_over_budget",
 	};
 	const uint32_t own = sizeof site_names / sizeof site_names[0];
 

@@ -98,6 +98,8 @@ enum site_command_kind {
 	SITE_COMMAND_OFFER,     /* makes an admin's key for this site, which offers to be one */
 	SITE_COMMAND_DELEGATE,  /* name, key: makes an admin; zero: the key that member offers */
 	SITE_COMMAND_REMOVE_ADMIN, /* name */
+	SITE_COMMAND_PING,         /* name: how far it is; the reply has rtt_us */
+	SITE_COMMAND_SURVEY,       /* the same of all, for site_view(), with the hub's word */
 	SITE_COMMAND_DOWN,         /* takes everything off the machine; the state stays */
 	SITE_COMMANDS,
 };
@@ -277,6 +279,7 @@ struct site_action {
 			uint32_t count;              /* sites that confirmed, */
 			uint32_t of;                 /* of so many */
 			int64_t age_ms;              /* after so long */
+			int64_t rtt_us;              /* to a member and back */
 			char text[INVITE_TEXT_SIZE]; /* an invite */
 		} reply;
 	};
@@ -358,8 +361,10 @@ struct site_view {
 	uint32_t roles;
 	bool left;
 	enum site_presence presence;
-	bool heard; /* over its own peer; since when is meant by the next */
+	bool heard; /* so the next one means something */
 	usec_t heard_at;
+	bool hubs_word;   /* presence and heard_at are what the hub says */
+	int64_t rtt_us;   /* -1: not measured of late */
 	char program[24]; /* its version; "" where it has not said */
 };
 

@@ -14,6 +14,7 @@
 
 #define SITE_SPARE_PEERS 72 /* beside one for each member: joiners, and keys that change */
 #define SITE_PETITIONS_MAX 16
+#define SITE_PROBES_MAX 64
 #define SITE_ROOM_FOR_SYNC (SYNC_LEARNED_MAX * 2 + SYNC_MESSAGES_MAX)
 #define SITE_CLOCK_OFF_MS (5 * 60 * 1000)
 #define SITE_CLOCK_SAVED_EVERY USEC_HOUR
@@ -99,6 +100,25 @@ struct site_grant {
 	char text[INVITE_TEXT_SIZE];
 };
 
+/* A probe, and what came of it. */
+struct site_probe {
+	bool used;
+	bool open; /* the answer may still come */
+	struct row_id member;
+	uint64_t number;
+	usec_t sent_at;
+	uint32_t request; /* of whoever wants to hear of it; 0: nobody */
+	int64_t rtt_us;   /* -1: no answer */
+};
+
+/* What the hub said of a member when it was asked last. */
+struct site_word {
+	struct row_id member;
+	enum site_presence presence;
+	usec_t heard_at;
+	usec_t told_at;
+};
+
 enum site_count {
 	SITE_COUNT_STRANGER,  /* datagrams from addresses of no member */
 	SITE_COUNT_MISPLACED, /* to a port that is not ours, or of a type that does not belong */
@@ -109,6 +129,7 @@ enum site_count {
 	SITE_COUNT_SAVE_FAILED,
 	SITE_COUNT_PETITION_FULL,
 	SITE_COUNT_PREFIX_FULL,
+	SITE_COUNT_PROBE_OVER,
 	SITE_COUNTS,
 };
 
@@ -209,6 +230,14 @@ struct site {
 	usec_t poll_fast_until;
 	usec_t endpoint_at; /* when the next endpoint of the hub is tried */
 	uint32_t endpoint_turn;
+
+	/* Probes. */
+	struct site_probe probes[SITE_PROBES_MAX];
+	struct budget probe_budget;
+	struct table words;
+	uint32_t survey_request; /* 0: none */
+	usec_t survey_until;
+	bool survey_words; /* the hub has not told all yet */
 
 	/* Saving. */
 	bool save_failed;
@@ -330,6 +359,20 @@ void site_publish(struct site *site, struct site_actions *out, const void *fact,
 /* What we do about a member's petition, as one who may issue. */
 enum petition_result site_answer_petition(struct site *site, const struct petition *petition,
 	bool approved, struct site_actions *out);
+
+/* probes.c: how far others are, and what the hub hears of them. */
+void site_ping(struct site *site, const struct site_command *command, struct site_actions *out);
+void site_survey(struct site *site, const struct site_command *command, struct site_actions *out);
+
+/* Takes a datagram by a member. Returns false where it is none of these. */
+bool site_probe_datagram(struct site *site, const struct site_event *event,
+	struct site_actions *out, const struct row_id *sender);
+void site_probes_step(struct site *site, struct site_actions *out);
+usec_t site_probes_wakeup(const struct site *site);
+
+/* As it was measured of late, µs; -1: it was not. What the hub said of late; NULL: nothing. */
+int64_t site_rtt(const struct site *site, const struct row_id *member);
+const struct site_word *site_word(const struct site *site, const struct row_id *member);
 
 /* petitions.c: what we ask others for. */
 void site_petitions_step(struct site *site, struct site_actions *out);

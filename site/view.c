@@ -11,6 +11,7 @@ bool site_view(const struct site *site, uint32_t place, struct site_view *ret)
 	const struct ledger *ledger = &site->ledger;
 	const struct site_peer *peer;
 	const struct member *member;
+	const struct site_word *word;
 	struct certificate certificate;
 	struct record record;
 
@@ -31,6 +32,14 @@ bool site_view(const struct site *site, uint32_t place, struct site_view *ret)
 		.presence = site_presence(site, &member->id),
 		.heard = peer && peer->presence != SITE_UNKNOWN,
 		.heard_at = peer ? peer->heard_at : 0};
+	ret->rtt_us = site_rtt(site, &member->id);
+	word = site_word(site, &member->id);
+	if (ret->presence == SITE_UNKNOWN && word) {
+		ret->presence = word->presence;
+		ret->hubs_word = true;
+		ret->heard = word->presence != SITE_UNKNOWN && word->presence != SITE_SELF;
+		ret->heard_at = word->heard_at;
+	}
 	memcpy(ret->name, certificate.name, sizeof ret->name);
 	if (ledger_record(ledger, member, &record)) {
 		memcpy(ret->program, record.program, sizeof ret->program);
