@@ -9,7 +9,7 @@
 # behind themselves. Status 77: it cannot be tried here; the last line says why.
 set -u -o pipefail
 : "${SOURCE:?}" "${BUILD:?}"
-limit=240
+limit=300
 if [ "${1:-}" = --timeout ]; then
 	limit=$2
 	shift 2

@@ -22,7 +22,7 @@ repair_ms=1000 repair_pause=0.02
 if [ "$implementation" = kernel ]; then
 	# shellcheck disable=SC2034 # world.sh's
 	world_pause=0.3
-	repair_ms=2000 repair_pause=0.1
+	repair_ms=3500 repair_pause=0.1
 fi
 agent_program=$BUILD/gcc/agent/collective
 

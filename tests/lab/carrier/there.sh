@@ -176,7 +176,9 @@ check "a new member is all that changes" new_member_is_all_that_changes
 agent_start cam
 check "spokes reach each other" agents_meet 10.100.2.1 ann cam
 check "and a network that one of them announces" agents_meet 192.168.9.2 ann
-for site in hub ann; do
+sites=(hub ann)
+[ "$implementation" != kernel ] || sites=(ann) # what is the same for both took its time in the lab
+for site in "${sites[@]}"; do
 	check "$site has the WireGuard that was chosen" is_of_its_kind "$site"
 	check "both interfaces of $site are up, with their size" eval "has_size $site collective0 && has_size $site collective1"
 	check "both interfaces of $site have its rules" has_rules "$site"
