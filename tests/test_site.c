@@ -2130,6 +2130,131 @@ TEST(the_links_have_an_interface_of_their_own_with_the_same_address)
 	assert_true(key_equal(&public_key, &certificate.links));
 }
 
+static struct site_view view_of(const struct machine *machine, const char *name)
+{
+	struct site_view view;
+
+	for (uint32_t i = 0; site_view(machine->site, i, &view); i++) {
+		if (strcmp(view.name, name) == 0)
+			return view;
+	}
+	fail_msg("nobody is called %s", name);
+	return view;
+}
+
+TEST(a_ping_says_how_far_a_member_is)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+
+	gather(world, 1);
+	(void)command(world, anna, named(SITE_COMMAND_PING, "hub"));
+	run(world, USEC_SECOND);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_DONE);
+	assert_string_equal(anna->reply.reply.name, "hub");
+	assert_int_equal(anna->reply.reply.rtt_us, 2 * DELAY);
+	assert_int_equal(view_of(anna, "hub").rtt_us, 2 * DELAY);
+	run(world, 30 * USEC_SECOND);
+	assert_int_equal(view_of(anna, "hub").rtt_us, -1);
+}
+
+TEST(a_ping_without_answer_ends_after_2_s)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+
+	gather(world, 1);
+	world->machines[0].unplugged = true;
+	(void)command(world, anna, named(SITE_COMMAND_PING, "hub"));
+	run(world, USEC_SECOND);
+	assert_false(anna->answered);
+	run(world, 1100 * USEC_MSEC);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_FAILED);
+	assert_true(strlen(anna->reply.reply.note) > 0);
+}
+
+TEST(nobody_is_pinged_who_is_no_member)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	uint32_t sent;
+
+	gather(world, 1);
+	sent = anna->sent;
+	assert_int_equal(command(world, anna, named(SITE_COMMAND_PING, "carl"))->reply.status,
+		SITE_REPLY_FAILED);
+	assert_int_equal(command(world, anna, named(SITE_COMMAND_PING, "anna"))->reply.status,
+		SITE_REPLY_FAILED);
+	assert_int_equal(anna->sent, sent);
+}
+
+TEST(a_survey_brings_the_hubs_word_of_other_spokes)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct site_view bert;
+
+	gather(world, 2);
+	assert_false(view_of(anna, "bert").heard);
+	(void)command(world, anna, (struct site_command){.kind = SITE_COMMAND_SURVEY});
+	run(world, 2 * USEC_SECOND);
+	assert_true(anna->answered);
+	bert = view_of(anna, "bert");
+	assert_true(bert.hubs_word);
+	assert_true(bert.heard);
+	assert_int_equal(bert.presence, SITE_HEARD);
+	world->machines[2].unplugged = true;
+	run(world, SITE_DOWN_AFTER + USEC_MINUTE);
+	(void)command(world, anna, (struct site_command){.kind = SITE_COMMAND_SURVEY});
+	run(world, 2 * USEC_SECOND);
+	bert = view_of(anna, "bert");
+	assert_int_equal(bert.presence, SITE_DOWN);
+	assert_true(anna->site && world->now - bert.heard_at > SITE_DOWN_AFTER);
+	/* What was said grows old. */
+	run(world, 11 * USEC_SECOND);
+	assert_false(view_of(anna, "bert").hubs_word);
+}
+
+TEST(a_survey_ends_within_a_second_where_nobody_answers)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+
+	gather(world, 1);
+	world->machines[0].unplugged = true;
+	(void)command(world, anna, (struct site_command){.kind = SITE_COMMAND_SURVEY});
+	run(world, 1100 * USEC_MSEC);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_DONE);
+}
+
+TEST(a_flood_of_probes_is_answered_within_a_budget)
+{
+	struct world *world = *state;
+	struct machine *hub;
+	struct machine *anna = &world->machines[1];
+	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
+	uint8_t bytes[ENVELOPE_SIZE_MAX];
+	struct wire_writer writer;
+	uint32_t sent;
+
+	gather(world, 1);
+	hub = &world->machines[0];
+	envelope_begin(&writer, bytes, sizeof bytes, ENVELOPE_PROBE, ENVELOPE_HEAD + 1,
+		&site_ledger(hub->site)->collective, 1);
+	wire_write_uint(&writer, 7);
+	event.datagram.from = (struct endpoint){anna->address, SITE_PORT};
+	event.datagram.port = SITE_PORT;
+	event.datagram.bytes = bytes;
+	event.datagram.size = writer.length;
+	sent = hub->sent;
+	for (int i = 0; i < 1000; i++)
+		step(world, hub, &event);
+	assert_in_range(hub->sent - sent, 90, 110);
+}
+
 TEST(a_site_that_is_down_is_silent)
 {
 	struct world *world = *state;
@@ -3339,6 +3464,12 @@ int main(void)
 		CARRIED(the_guard_of_a_network_that_nobody_has_outlives_restarts_until_taken_down),
 		CARRIED(a_network_that_was_granted_again_is_guarded_as_any_other),
 		CARRIED(the_links_have_an_interface_of_their_own_with_the_same_address),
+		CARRIED(a_ping_says_how_far_a_member_is),
+		CARRIED(a_ping_without_answer_ends_after_2_s),
+		CARRIED(nobody_is_pinged_who_is_no_member),
+		CARRIED(a_survey_brings_the_hubs_word_of_other_spokes),
+		CARRIED(a_survey_ends_within_a_second_where_nobody_answers),
+		CARRIED(a_flood_of_probes_is_answered_within_a_budget),
 		CARRIED(a_site_that_is_down_is_silent),
 		CARRIED(a_hub_that_left_makes_no_invites),
 		CARRIED(a_rotation_changes_the_key_on_both_sides),
