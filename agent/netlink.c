@@ -179,6 +179,12 @@ int netlink_run(struct netlink *netlink, netlink_each_fn each, void *context)
 	return answer.interrupted ? -EINTR : 0;
 }
 
+/* libmnl counts the padding behind the last byte as well, which need not be there. */
+const void *netlink_tail_of(const struct nlmsghdr *message)
+{
+	return (const char *)message + message->nlmsg_len;
+}
+
 const void *netlink_end_of(const struct nlattr *nest)
 {
 	return (const char *)mnl_attr_get_payload(nest) + mnl_attr_get_payload_len(nest);

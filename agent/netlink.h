@@ -14,9 +14,9 @@
 #define NETLINK_REQUEST_MAX 32768 /* bytes of one request */
 
 /* Walks the attributes of a message behind a header of so many bytes, and those of a nest. */
-#define netlink_for_each(attribute, message, offset)                                 \
-	for ((attribute) = mnl_nlmsg_get_payload_offset((message), (offset));        \
-		netlink_is_within((attribute), mnl_nlmsg_get_payload_tail(message)); \
+#define netlink_for_each(attribute, message, offset)                          \
+	for ((attribute) = mnl_nlmsg_get_payload_offset((message), (offset)); \
+		netlink_is_within((attribute), netlink_tail_of(message));     \
 		(attribute) = mnl_attr_next(attribute))
 #define netlink_for_each_nested(attribute, nest)                      \
 	for ((attribute) = mnl_attr_get_payload(nest);                \
@@ -43,7 +43,8 @@ struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t 
  */
 int netlink_run(struct netlink *netlink, netlink_each_fn each, void *context);
 
-/* Where a nest ends; whether a whole attribute stands before an end. */
+/* Where a message ends, and a nest; whether a whole attribute stands before an end. */
+const void *netlink_tail_of(const struct nlmsghdr *message);
 const void *netlink_end_of(const struct nlattr *nest);
 bool netlink_is_within(const struct nlattr *attribute, const void *end);
 

@@ -166,6 +166,17 @@ static int read_time(const struct nlattr *attribute, uint64_t *ret)
 	return 0;
 }
 
+/* Of one link only, so that it means nothing without the interface. */
+static bool needs_zone(const struct address *address)
+{
+	return address->family == ADDRESS_IPV6 && address->bytes[0] == 0xfe &&
+	       (address->bytes[1] & 0xc0) == 0x80;
+}
+
+/*
+ * An endpoint that has no value here is none: with a zone, or with port 0, which whoever holds the
+ * peer's key can send from.
+ */
 static int read_endpoint(const struct nlattr *attribute, struct wireguard_peer *peer)
 {
 	int r = sockaddr_read(mnl_attr_get_payload(attribute), mnl_attr_get_payload_len(attribute),
@@ -173,13 +184,14 @@ static int read_endpoint(const struct nlattr *attribute, struct wireguard_peer *
 
 	if (r < 0)
 		return -EBADMSG;
-	peer->has_endpoint = true;
+	peer->has_endpoint = peer->endpoint.port != 0 && !needs_zone(&peer->endpoint.address);
 	return 0;
 }
 
 /* The kernel tells the length before the family: what fits is known when all parts are there. */
 struct parts {
 	uint16_t family;
+	bool has_length;
 	uint8_t length;
 	const struct nlattr *address;
 };
@@ -196,25 +208,31 @@ static int read_part(const struct nlattr *attribute, struct parts *parts)
 		if (mnl_attr_validate(attribute, MNL_TYPE_U8) < 0)
 			return -EBADMSG;
 		parts->length = mnl_attr_get_u8(attribute);
+		parts->has_length = true;
 		return 0;
 	default:
 		return 0;
 	}
 }
 
+/* All of them have to be there: without its length a prefix would be "all addresses there are". */
 static int join_parts(const struct parts *parts, struct prefix *ret)
 {
 	struct prefix prefix = {.length = parts->length};
+	struct prefix canonical;
 
 	if (parts->family != AF_INET && parts->family != AF_INET6)
 		return -EBADMSG;
 	prefix.address.family = parts->family == AF_INET ? ADDRESS_IPV4 : ADDRESS_IPV6;
-	if (!parts->address ||
+	if (!parts->has_length || !parts->address ||
 		mnl_attr_get_payload_len(parts->address) != address_size(&prefix.address) ||
 		prefix.length > address_bits(&prefix.address))
 		return -EBADMSG;
 	memcpy(prefix.address.bytes, mnl_attr_get_payload(parts->address),
 		address_size(&prefix.address));
+	canonical = prefix_canonical(&prefix);
+	if (!prefix_equal(&canonical, &prefix))
+		return -EBADMSG;
 	*ret = prefix;
 	return 0;
 }
