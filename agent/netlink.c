@@ -80,14 +80,19 @@ struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t 
 	return message;
 }
 
-static int take_word(const struct nlattr *attribute, void *context)
+/* Words stand behind a number, in what ends a list and in all other errors. */
+static void read_words(struct netlink *netlink, const struct nlmsghdr *message, size_t offset)
 {
-	char *complaint = context;
+	const struct nlattr *attribute;
 
-	if (mnl_attr_get_type(attribute) != NLMSGERR_ATTR_MSG)
-		return MNL_CB_OK;
-	strncpy(complaint, mnl_attr_get_payload(attribute), COMPLAINT_SIZE - 1);
-	return MNL_CB_OK;
+	if (!(message->nlmsg_flags & NLM_F_ACK_TLVS))
+		return;
+	netlink_for_each (attribute, message, offset) {
+		if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
+			mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
+			strncpy(netlink->complaint, mnl_attr_get_str(attribute),
+				COMPLAINT_SIZE - 1);
+	}
 }
 
 /* The number an error message carries, with its words where there are any. */
@@ -97,9 +102,8 @@ static int read_error(struct netlink *netlink, const struct nlmsghdr *message)
 
 	if (mnl_nlmsg_get_payload_len(message) < sizeof *error)
 		return -EBADMSG;
-	if (error->error < 0 && (message->nlmsg_flags & NLM_F_ACK_TLVS) &&
-		(message->nlmsg_flags & NLM_F_CAPPED))
-		(void)mnl_attr_parse(message, sizeof *error, take_word, netlink->complaint);
+	if (error->error < 0 && (message->nlmsg_flags & NLM_F_CAPPED))
+		read_words(netlink, message, sizeof *error);
 	return error->error;
 }
 
@@ -132,6 +136,8 @@ static void take(struct netlink *netlink, const struct nlmsghdr *message, struct
 		/* A list may fail half way through; its number stands in the end mark. */
 		if (mnl_nlmsg_get_payload_len(message) >= sizeof r)
 			memcpy(&r, mnl_nlmsg_get_payload(message), sizeof r);
+		if (r < 0)
+			read_words(netlink, message, sizeof r);
 		break;
 	default:
 		if (answer->each && answer->result == 0)
