@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#define PATIENCE_MS 100
+
 void notify_send(const char *line)
 {
+	/* A manager that is busy is waited for; one that hangs must not make us hang as well. */
+	const struct timeval patience = {.tv_usec = PATIENCE_MS * 1000};
 	const char *path = getenv("NOTIFY_SOCKET");
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t length = path ? strlen(path) : 0;
@@ -24,6 +29,7 @@ void notify_send(const char *line)
 	descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (descriptor < 0)
 		return;
+	(void)setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	(void)sendto(descriptor, line, strlen(line), MSG_NOSIGNAL, (struct sockaddr *)&address,
 		(socklen_t)(offsetof(struct sockaddr_un, sun_path) + length));
 	(void)close(descriptor);
