@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,9 +34,27 @@ enum wireguard_kind wireguard_kind(const struct wireguard *wireguard)
 	return wireguard->room->kind;
 }
 
+/* What the kernel takes as a name, and neither as a pattern; it is a part of a path as well. */
+static bool is_name(const char *name)
+{
+	size_t length = strnlen(name, WIREGUARD_NAME_SIZE);
+
+	if (length == 0 || length == WIREGUARD_NAME_SIZE)
+		return false;
+	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       name[strcspn(name, "/:% \t\n\v\f\r")] == '\0';
+}
+
 int wireguard_create(
 	struct wireguard *wireguard, const char *name, char why[static WIREGUARD_WHY_SIZE])
 {
+	if (!is_name(name)) {
+		(void)snprintf(why, WIREGUARD_WHY_SIZE,
+			"a device needs a name of 1 to %d characters without '/', ':', '%%' and "
+			"spaces",
+			WIREGUARD_NAME_SIZE - 1);
+		return -EINVAL;
+	}
 	return wireguard->room->create(wireguard, name, why);
 }
 
@@ -46,6 +65,8 @@ int wireguard_probe(struct wireguard *wireguard, const char *name)
 
 int wireguard_destroy(struct wireguard *wireguard, const char *name)
 {
+	if (!is_name(name))
+		return -EINVAL;
 	return wireguard->room->destroy(wireguard, name);
 }
 
@@ -57,6 +78,9 @@ int wireguard_read(struct wireguard *wireguard, const char *name, struct wiregua
 int wireguard_write(
 	struct wireguard *wireguard, const char *name, const struct wireguard_change *change)
 {
+	/* Zero would take the key away, which no caller means. */
+	if (change->set_private_key && key_is_zero(&change->private_key))
+		return -EINVAL;
 	return wireguard->room->write(wireguard, name, change);
 }
 

@@ -109,8 +109,8 @@ int wireguard_create(
 int wireguard_probe(struct wireguard *wireguard, const char *name);
 
 /*
- * Takes a device away, with the program behind it, also one that hangs. Absent is fine. Returns 0
- * or an error.
+ * Takes a device away, with the program behind it, also one that hangs. Absent is fine, and an
+ * interface of another kind is left alone. Returns 0 or an error.
  */
 int wireguard_destroy(struct wireguard *wireguard, const char *name);
 

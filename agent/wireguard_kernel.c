@@ -134,6 +134,11 @@ static int probe(struct wireguard *wireguard, const char *name)
 
 static int destroy(struct wireguard *wireguard, const char *name)
 {
+	int r = probe(wireguard, name);
+
+	/* An interface of another kind is not ours to take away. */
+	if (r < 0)
+		return r == -ENODEV ? 0 : r;
 	return link_remove(kernel_of(wireguard)->route, name);
 }
 

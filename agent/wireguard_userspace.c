@@ -236,9 +236,6 @@ static int change_device(const char *name, const struct wireguard_change *change
 	uint32_t next = 0;
 	int r;
 
-	/* Zero would take the key away, which no caller means. */
-	if (change->set_private_key && key_is_zero(&change->private_key))
-		return -EINVAL;
 	do {
 		next = uapi_tell(&text, change, next);
 		r = ask(name, &text, NULL, deadline);
@@ -269,17 +266,6 @@ static int probe(struct wireguard *wireguard, const char *name)
 }
 
 /* Making and taking away. */
-
-/* What the kernel takes as a name, and neither as a pattern; it is a part of a path as well. */
-static bool is_name(const char *name)
-{
-	size_t length = strnlen(name, WIREGUARD_NAME_SIZE);
-
-	if (length == 0 || length == WIREGUARD_NAME_SIZE)
-		return false;
-	return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
-	       name[strcspn(name, "/:% \t\n\v\f\r")] == '\0';
-}
 
 /* What the system said of a file, in the words of wireguard.h. */
 static int refusal(void)
@@ -372,11 +358,6 @@ static int create(
 {
 	int r;
 
-	if (!is_name(name))
-		return explain(why, -EINVAL,
-			"a device needs a name of 1 to %d characters without '/', ':', '%%' and "
-			"spaces",
-			WIREGUARD_NAME_SIZE - 1);
 	r = find_link(name);
 	if (r == 0)
 		return explain(why, -EEXIST, "there is an interface named %s already", name);
@@ -412,8 +393,6 @@ static int destroy(struct wireguard *wireguard, const char *name)
 	usec_t deadline = uapi_deadline();
 	int r;
 
-	if (!is_name(name))
-		return -EINVAL;
 	r = end_program(name, deadline);
 	reap(wireguard);
 	/* Of another namespace: there is none here. */
