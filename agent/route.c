@@ -9,6 +9,8 @@
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 
+#define METRIC_IPV6 1024 /* that of routes which are added without one */
+
 static uint8_t system_family(uint8_t family)
 {
 	return family == ADDRESS_IPV6 ? AF_INET6 : AF_INET;
@@ -45,7 +47,12 @@ bool route_has_ipv6(void)
 static void put_route(struct nlmsghdr *message, const struct route *route, bool whole)
 {
 	struct rtmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
+	uint32_t metric = route->metric;
 
+	/* Said or not; but to remove "any metric" would take the guard where nothing else stands.
+	 */
+	if (metric == 0 && route->prefix.address.family == ADDRESS_IPV6)
+		metric = METRIC_IPV6;
 	head->rtm_family = system_family(route->prefix.address.family);
 	head->rtm_dst_len = route->prefix.length;
 	head->rtm_table = route->table < 256 ? (uint8_t)route->table : RT_TABLE_UNSPEC;
@@ -57,8 +64,8 @@ static void put_route(struct nlmsghdr *message, const struct route *route, bool 
 	mnl_attr_put_u32(message, RTA_TABLE, route->table);
 	if (route->prefix.length > 0)
 		put_address(message, RTA_DST, &route->prefix.address);
-	if (route->metric)
-		mnl_attr_put_u32(message, RTA_PRIORITY, route->metric);
+	if (metric)
+		mnl_attr_put_u32(message, RTA_PRIORITY, metric);
 	if (!whole)
 		return;
 	if (route->device)
