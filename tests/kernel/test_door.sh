@@ -1,0 +1,18 @@
+#!/bin/bash
+# test_door.sh - both rooms behind agent/wireguard.h, and the ground that they stand on: as root and as the unit's user.
+set -u
+cd "${SOURCE:?}" || exit 1
+# shellcheck source=tests/lab/door.sh
+. tests/lab/door.sh
+
+if lack=$(door_lacks); then
+	echo "$lack" >&2
+	exit 77
+fi
+# As udev leaves it.
+chmod 666 /dev/net/tun
+door 'ground, as the user' ground user
+door kernel door kernel
+door 'kernel, as the user' door kernel user
+door userspace door userspace few
+door_finish
