@@ -106,6 +106,7 @@ static enum config_level level_of(enum site_log_code code)
 	case SITE_LOG_SAVE_WELL:
 	case SITE_LOG_KEY_CHANGED:
 	case SITE_LOG_PETITION:
+	case SITE_LOG_APPLIED:
 	case SITE_LOG_CODES:
 		break;
 	}

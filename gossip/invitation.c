@@ -86,9 +86,9 @@ static const char *find_conflict(const struct invitations *invitations, const st
 		if (!is_open(other))
 			continue;
 		if (strcmp(other->name, wanted->name) == 0)
-			return "the name of another open invite";
+			return "the name of an open invite: 'uninvite' withdraws it";
 		if (prefix_overlaps(&other->reserved, &wanted->reserved))
-			return "the subnet of another open invite";
+			return "the subnet of an open invite";
 	}
 	/* Keys are not known yet: they cannot be in the way. */
 	return ledger_rivalry(ledger, &certificate, &rival);
@@ -108,7 +108,7 @@ struct invitation *invitations_add(struct invitations *invitations, const struct
 	}
 	added = table_add(&invitations->table, invitation->id.bytes);
 	if (!added) {
-		*why = "no room: there are as many invites as there can be";
+		*why = "one too many: there are as many invites as there can be";
 		return NULL;
 	}
 	*added = *invitation;

@@ -118,7 +118,9 @@ const char *joiner_text(const struct joiner *joiner)
 	if (joiner->state == JOINER_JOINED)
 		return "";
 	if (!joiner->answered)
-		return "the hub is silent: is its UDP port forwarded, and is it running?";
+		return "the hub is silent: is it running, is its UDP port forwarded by its router, "
+		       "and "
+		       "does this network let UDP out?";
 	switch (joiner->reply.status) {
 	case JOIN_GRANTED:
 		return "admitted; waiting for the hub to take the new key";
@@ -127,16 +129,15 @@ const char *joiner_text(const struct joiner *joiner)
 	case JOIN_NO_ADMIN:
 		return "waiting for the agent of an admin, which the hub cannot reach now";
 	case JOIN_USED:
-		return "this invite was redeemed by another site: if that was not you, tell the "
-		       "person who sent it at once";
+		return "this invite was used on another machine already: if that was not you, tell "
+		       "whoever sent it at once";
 	case JOIN_WITHDRAWN:
 		return "this invite was withdrawn: ask for a new one";
 	case JOIN_EXPIRED:
 		return "this invite has expired: ask for a new one";
 	case JOIN_TAKEN:
 		return "the name, subnet or a key of this invite is another member's by now: ask "
-		       "for "
-		       "a new one";
+		       "for a new one";
 	case JOIN_UNKNOWN:
 	case JOIN_STATUSES:
 	default:

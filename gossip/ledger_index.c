@@ -162,7 +162,7 @@ static const char *meeting_prefixes(const struct ledger *ledger, const struct pr
 
 		if (owner) {
 			*rival = *owner;
-			return "a prefix";
+			return "a network of a member";
 		}
 	}
 	return NULL;
@@ -172,9 +172,9 @@ const char *index_meeting(const struct ledger *ledger, const struct certificate 
 	const struct row_id *self, struct row_id *rival)
 {
 	static const char *const names[CLAIM_TYPES] = {
-		[CLAIM_NAME] = "the name",
-		[CLAIM_KEY] = "a WireGuard key",
-		[CLAIM_ADDRESS] = "the address",
+		[CLAIM_NAME] = "the name of a member",
+		[CLAIM_KEY] = "a WireGuard key of a member",
+		[CLAIM_ADDRESS] = "the address of a member",
 	};
 	struct claims claims;
 	const char *what;

@@ -14,6 +14,10 @@
 #define WATCH_FOR (10 * USEC_SECOND)
 #define LEAVE_FOR (5 * USEC_SECOND)
 
+static const char out_text[] =
+	"this site left its collective, or was expelled: its state has to be "
+	"removed before it can belong to another";
+
 void site_fail(const struct site_command *command, struct site_actions *out, const char *note)
 {
 	site_reply(out, command->request, SITE_REPLY_FAILED, note);
@@ -128,8 +132,13 @@ static const char *refuse_founding(const struct site *site, const struct site_co
 	};
 	struct prefix canonical;
 
-	if (site->state != SITE_BLANK)
-		return "this site belongs to a collective already";
+	if (site->state == SITE_OUT)
+		return out_text;
+	if (site->state == SITE_JOINING)
+		return "this site has begun to join a collective: its state has to be removed "
+		       "first";
+	if (site->state == SITE_MEMBER)
+		return "this site belongs to a collective already: 'collective status' shows it";
 	if (!text_is_name(command->name))
 		return "a name is 1 to 64 of a-z, 0-9 and -";
 	certificate.address.bytes[3]++;
@@ -234,6 +243,30 @@ static void approve(struct site *site, const struct site_command *command, struc
 	site_fail(command, out, "nothing of this name waits for approval here");
 }
 
+/* A member that joins once more is one still. */
+static void join_again(struct site *site, const struct site_command *command,
+	const struct invite *invite, struct site_actions *out)
+{
+	const struct member *member = site_member(site);
+	struct certificate certificate;
+	struct site_action *action;
+
+	if (site->state == SITE_OUT) {
+		site_fail(command, out, out_text);
+		return;
+	}
+	if (!member || !key_equal(&invite->root, &site->collective.root)) {
+		site_fail(command, out, "this site belongs to another collective already");
+		return;
+	}
+	ledger_certificate(&site->ledger, member, &certificate);
+	site_reply(out, command->request, SITE_REPLY_DONE,
+		"this site is a member already: nothing was changed");
+	action = &out->items[out->count - 1];
+	memcpy(action->reply.name, certificate.name, sizeof action->reply.name);
+	action->reply.prefix = certificate.subnets.items[0];
+}
+
 static void join(struct site *site, const struct site_command *command, struct site_actions *out)
 {
 	struct site_row row = {.table = SITE_TABLE_SETTING, .key_size = 4};
@@ -245,13 +278,19 @@ static void join(struct site *site, const struct site_command *command, struct s
 		site_fail(command, out, invite_fault_text(fault));
 		return;
 	}
-	if (site->state == SITE_JOINING &&
-		memcmp(&read.secret, &site->invite.secret, sizeof read.secret) == 0) {
-		site->join_request = command->request; /* the same again: go on */
+	if (site->state == SITE_MEMBER || site->state == SITE_OUT) {
+		join_again(site, command, &read, out);
 		return;
 	}
-	if (site->state == SITE_MEMBER || site->state == SITE_OUT) {
-		site_fail(command, out, "this site belongs to a collective already");
+	supersede(site->state == SITE_JOINING ? site->join_request : 0, command, out);
+	site->join_told = false;
+	/* The same again: it goes on. One that was refused is tried anew. */
+	if (site->state == SITE_JOINING && site->joiner.state != JOINER_REFUSED &&
+		memcmp(&read.secret, &site->invite.secret, sizeof read.secret) == 0) {
+		site->join_request = command->request;
+		if (site->joiner.answered)
+			site_reply(out, command->request, SITE_REPLY_PROGRESS,
+				joiner_text(&site->joiner));
 		return;
 	}
 	if (strlen(command->text) >= sizeof row.bytes ||
@@ -323,6 +362,7 @@ static void expel(struct site *site, const struct site_command *command, struct 
 		site_fail(command, out, why);
 		return;
 	}
+	site_log(out, SITE_LOG_MEMBER_GONE, command->name, 0);
 	site->watch_request = command->request;
 	site->watch_until = site->now + WATCH_FOR;
 }

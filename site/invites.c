@@ -52,7 +52,7 @@ static void fail_taken(
 {
 	char note[SITE_NOTE_SIZE];
 
-	(void)snprintf(note, sizeof note, "it would take %s", why);
+	(void)snprintf(note, sizeof note, "this is already %s", why);
 	site_fail(command, out, note);
 }
 
@@ -117,6 +117,23 @@ static bool write_invite(const struct site *site, const struct invitation *invit
 	return r >= 0;
 }
 
+static const char *refuse_networks(const struct site *site, const struct site_command *command)
+{
+	const struct prefix *supernet = &site->collective.supernet;
+	const struct certificate routes = {.routes = command->routes};
+
+	if (!certificate_fits(&routes, supernet))
+		return "a route leads to a network outside the collective's own, and to no "
+		       "reserved one";
+	if (command->subnet.address.family == ADDRESS_NONE)
+		return NULL;
+	if (!prefix_contains(supernet, &command->subnet))
+		return "the subnet has to be a part of the collective's own network";
+	if (ledger_prefix_taken(&site->ledger, &command->subnet))
+		return "this is already a network of a member";
+	return NULL;
+}
+
 static const char *refuse_invite(const struct site *site, const struct site_command *command)
 {
 	if (site->state != SITE_MEMBER || !site_may_issue(site))
@@ -125,7 +142,7 @@ static const char *refuse_invite(const struct site *site, const struct site_comm
 		return "a name is 1 to 64 of a-z, 0-9 and -";
 	if (site->collective.endpoint_count == 0)
 		return "friends cannot find this hub: run 'collective endpoint add'";
-	return NULL;
+	return refuse_networks(site, command);
 }
 
 /* Grants: an invite that is made elsewhere than at the hub. */
@@ -237,7 +254,7 @@ void site_grant_datagram(
 	/* It may come twice. */
 	if (!invitations_find(&site->invitations, &invitation.id) &&
 		!invitations_add(&site->invitations, &site->ledger, &invitation, &why))
-		(void)snprintf(answer.why, sizeof answer.why, "it would take %s", why);
+		(void)snprintf(answer.why, sizeof answer.why, "this is already %s", why);
 	site_save_invitations(site, out);
 	site->dirty = true;
 	if (site->save_failed)

@@ -13,6 +13,7 @@
 #define JOIN_REQUESTS_PER_SECOND 5
 #define JOIN_REQUESTS_BURST 20
 #define AGAIN (10 * USEC_SECOND)
+#define SILENT_AFTER (2 * USEC_SECOND) /* an answer takes one round trip or two */
 
 struct member *site_member(const struct site *site)
 {
@@ -191,7 +192,7 @@ void site_learned(struct site *site, const struct ledger_outcome *outcome, struc
 	if (outcome->kind == FACT_CERTIFICATE && member && !member->in_force)
 		log_member(site, out, SITE_LOG_RIVAL, member);
 	if (outcome->kind == FACT_REVOCATION)
-		site_log(out, SITE_LOG_MEMBER_GONE, "", 0);
+		site_log(out, SITE_LOG_MEMBER_GONE, "a member", 0);
 }
 
 /* Joining. */
@@ -261,6 +262,16 @@ static void become_member(struct site *site, struct site_actions *out)
 	sodium_memzero(&site->invite.secret, sizeof site->invite.secret);
 }
 
+/* Whoever waits is told so before long. */
+static void tell_silence(struct site *site, struct site_actions *out)
+{
+	if (site->join_request == 0 || site->join_told || site->joiner.answered ||
+		site->now - site->joiner.asking_since < SILENT_AFTER)
+		return;
+	site->join_told = true;
+	site_reply(out, site->join_request, SITE_REPLY_PROGRESS, joiner_text(&site->joiner));
+}
+
 static void step_joiner(struct site *site, struct site_actions *out)
 {
 	enum joiner_state before = site->joiner.state;
@@ -276,6 +287,8 @@ static void step_joiner(struct site *site, struct site_actions *out)
 	action = joiner_step(&site->joiner, site->now);
 	if (site->joiner.state != before)
 		site->dirty = true;
+	if (action.send)
+		tell_silence(site, out);
 	/* Only once the device is what the request is to be sent from, and the keys are kept. */
 	if (action.send && !site->dirty && !site->save_failed)
 		send_join_request(site, out);
@@ -287,6 +300,7 @@ static void receive_join_reply(
 	struct site *site, const struct site_event *event, struct site_actions *out)
 {
 	enum joiner_state before = site->joiner.state;
+	const char *said = joiner_text(&site->joiner);
 	struct join_reply reply;
 
 	if (site->state != SITE_JOINING ||
@@ -299,10 +313,11 @@ static void receive_join_reply(
 	joiner_receive(&site->joiner, site->now, site->machine_wall, &reply);
 	if (hash_equal(&reply.invite, &site->joiner.request.invite))
 		site_clock_heard(site, out, site->joiner.clock_offset);
-	if (site->joiner.state == before)
-		return;
-	site->dirty = true;
-	if (site->join_request == 0)
+	if (site->joiner.state != before)
+		site->dirty = true;
+	/* Each answer once, however often it comes. */
+	if (site->join_request == 0 ||
+		(site->joiner.state == before && strcmp(joiner_text(&site->joiner), said) == 0))
 		return;
 	site_reply(out, site->join_request,
 		site->joiner.state == JOINER_REFUSED ? SITE_REPLY_FAILED : SITE_REPLY_PROGRESS,
@@ -364,6 +379,7 @@ static void request_join(struct site *site, const struct invitation *invitation,
 {
 	const struct invitation_issuer issuer = {
 		.admin = site_may_issue(site) ? &site->admin : NULL, .admin_name = ""};
+	bool applied = invitation->applied;
 
 	invitations_request(
 		&site->invitations, &site->ledger, site_wall(site), request, &issuer, outcome);
@@ -373,8 +389,12 @@ static void request_join(struct site *site, const struct invitation *invitation,
 			&invitation->preshared_key);
 		site->dirty = true;
 	}
-	if (outcome->issued)
+	if (outcome->issued) {
 		site_publish(site, out, outcome->fact, outcome->fact_size, &outcome->ledger);
+		site_log(out, SITE_LOG_MEMBER_NEW, invitation->name, 1);
+	}
+	if (outcome->reply.status == JOIN_APPROVAL && !applied)
+		site_log(out, SITE_LOG_APPLIED, invitation->name, 0);
 	if (outcome->alert)
 		site_log(out, SITE_LOG_STRANGER, invitation->name, invitation->strangers);
 	site_save_invitations(site, out);

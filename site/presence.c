@@ -20,10 +20,12 @@ static void log_presence(struct site *site, struct site_actions *out, const stru
 {
 	const struct member *member = ledger_find(&site->ledger, &peer->member);
 	bool hub = memcmp(&peer->member, &site->hub, ROW_ID_SIZE) == 0;
-	struct certificate certificate = {.name = ""};
+	struct certificate certificate;
 
-	if (member)
-		ledger_certificate(&site->ledger, member, &certificate);
+	/* A hub that nobody vouches for yet has no name: joining says itself how it goes. */
+	if (!member)
+		return;
+	ledger_certificate(&site->ledger, member, &certificate);
 	if (peer->presence == SITE_DOWN)
 		site_log(out, hub ? SITE_LOG_HUB_DOWN : SITE_LOG_SITE_DOWN, certificate.name, 0);
 	else if (peer->presence == SITE_SUSPECT && hub)

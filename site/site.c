@@ -450,7 +450,7 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_FOUNDED] = "the collective was founded; this hub is %s",
 		[SITE_LOG_JOINED] = "joined as %s",
 		[SITE_LOG_MEMBER_NEW] = "%s is a member now",
-		[SITE_LOG_MEMBER_GONE] = "a member was expelled",
+		[SITE_LOG_MEMBER_GONE] = "%s was expelled",
 		[SITE_LOG_MEMBER_LEFT] = "%s has left",
 		[SITE_LOG_HUB_SUSPECT] = "hub %s was not heard for 55 s",
 		[SITE_LOG_HUB_DOWN] = "hub %s was not heard for 3 minutes: it is down, or UDP does "
@@ -472,6 +472,7 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_SAVE_WELL] = "the state is saved again",
 		[SITE_LOG_KEY_CHANGED] = "the WireGuard key was changed",
 		[SITE_LOG_CERTIFICATE_ENDS] = "the certificate of %s ends soon",
+		[SITE_LOG_APPLIED] = "%s waits to be let in: 'collective approve' does so",
 		[SITE_LOG_PETITION] = "%s asks for other networks: 'collective approve' allows "
 				      "them",
 	};

@@ -182,6 +182,7 @@ struct site {
 	struct invite invite;
 	struct invite_keys invite_keys;
 	uint32_t join_request;
+	bool join_told; /* whoever asked knows that the hub is silent */
 	char join_word[INVITE_TEXT_SIZE];
 	struct invitations invitations;
 	struct site_grant grant;

@@ -401,17 +401,17 @@ TEST(invitation_conflicts_are_refused_when_made)
 	assert_string_equal(why, "the join address of another invite");
 	invitation.join_number = 4;
 	assert_null(invitations_add(&hub.invitations, hub.ledger, &invitation, &why));
-	assert_string_equal(why, "the name of another open invite");
+	assert_string_equal(why, "the name of an open invite: 'uninvite' withdraws it");
 	(void)snprintf(invitation.name, sizeof invitation.name, "dana");
 	assert_null(invitations_add(&hub.invitations, hub.ledger, &invitation, &why));
-	assert_string_equal(why, "the subnet of another open invite");
+	assert_string_equal(why, "the subnet of an open invite");
 	invitation.reserved.address = address_ipv4(0x0a640100);
 	assert_null(invitations_add(&hub.invitations, hub.ledger, &invitation, &why));
-	assert_string_equal(why, "the address");
+	assert_string_equal(why, "the address of a member");
 	invitation.reserved.address = address_ipv4(0x0a640a00);
 	(void)snprintf(invitation.name, sizeof invitation.name, "site-1");
 	assert_null(invitations_add(&hub.invitations, hub.ledger, &invitation, &why));
-	assert_string_equal(why, "the name");
+	assert_string_equal(why, "the name of a member");
 	(void)snprintf(invitation.name, sizeof invitation.name, "dana");
 	assert_non_null(invitations_add(&hub.invitations, hub.ledger, &invitation, &why));
 	for (uint8_t i = 5; invitations_find_name(&hub.invitations, "dana") && i < 200; i++) {
@@ -423,7 +423,7 @@ TEST(invitation_conflicts_are_refused_when_made)
 			break;
 	}
 	assert_int_equal(hub.invitations.table.count, INVITATIONS_MAX);
-	assert_non_null(strstr(why, "no room"));
+	assert_non_null(strstr(why, "as many invites as"));
 }
 
 TEST(grant_of_another_admin_reaches_the_hub)

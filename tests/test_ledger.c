@@ -352,7 +352,7 @@ TEST(ledger_rivals_for_a_name)
 
 	(void)state;
 	(void)snprintf(younger.name, sizeof younger.name, "site-2");
-	expect_rivals(younger, "the name");
+	expect_rivals(younger, "the name of a member");
 }
 
 TEST(ledger_rivals_for_a_wireguard_key)
@@ -361,7 +361,7 @@ TEST(ledger_rivals_for_a_wireguard_key)
 
 	(void)state;
 	younger.links = founding_certificate(&founding, 0, 2).backbone;
-	expect_rivals(younger, "a WireGuard key");
+	expect_rivals(younger, "a WireGuard key of a member");
 }
 
 TEST(ledger_rivals_for_a_prefix)
@@ -371,7 +371,7 @@ TEST(ledger_rivals_for_a_prefix)
 	(void)state;
 	younger.subnets = (struct prefixes){1, {{address_ipv4(0x0a640280), 25}}};
 	younger.address = address_ipv4(0x0a640281);
-	expect_rivals(younger, "a prefix");
+	expect_rivals(younger, "a network of a member");
 }
 
 TEST(ledger_equivocation_is_decided_alike_and_proved)

@@ -1474,7 +1474,7 @@ TEST(another_identity_is_refused_and_both_are_named)
 	/* The redeeming site, and whom to tell: "join on a used invite names the redeeming site".
 	 */
 	assert_string_equal(bert->reply.reply.name, "anna");
-	assert_non_null(strstr(site_join_text(bert->site), "redeemed by another site"));
+	assert_non_null(strstr(site_join_text(bert->site), "used on another machine"));
 	assert_int_equal(hub->logs[SITE_LOG_STRANGER], 1);
 	assert_string_equal(hub->log_name, "anna");
 	assert_int_equal(site_ledger(hub->site)->members.count, 2);
@@ -1496,7 +1496,7 @@ TEST(another_identity_is_refused_and_told_so)
 	run(world, 20 * USEC_SECOND);
 	assert_true(bert->answered);
 	assert_int_equal(bert->reply.reply.status, SITE_REPLY_FAILED);
-	assert_non_null(strstr(bert->reply.reply.note, "redeemed by another site"));
+	assert_non_null(strstr(bert->reply.reply.note, "used on another machine"));
 	assert_int_equal(hub->logs[SITE_LOG_STRANGER], 1);
 	assert_string_equal(hub->log_name, "anna");
 	assert_int_equal(site_ledger(hub->site)->members.count, 2);
@@ -1522,6 +1522,34 @@ TEST(a_withdrawn_invite_lets_nobody_in)
 	assert_int_equal(anna->reply.reply.status, SITE_REPLY_FAILED);
 	assert_non_null(strstr(site_join_text(anna->site), "withdrawn"));
 	assert_int_equal(site_ledger(hub->site)->members.count, 1);
+	/* Once more, it is asked and answered once more. */
+	join(world, anna, word);
+	assert_false(anna->answered);
+	run(world, 20 * USEC_SECOND);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_FAILED);
+}
+
+TEST(a_silent_hub_is_told_of_within_seconds)
+{
+	struct world *world = *state;
+	struct machine *hub = found(world);
+	struct machine *anna = &world->machines[1];
+	char word[INVITE_TEXT_SIZE];
+
+	invite(world, "anna", word);
+	stop(hub);
+	start(world, anna);
+	join(world, anna, word);
+	run(world, USEC_SECOND);
+	assert_int_equal(anna->reply.reply.request, 0);
+	run(world, 3 * USEC_SECOND);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_PROGRESS);
+	assert_non_null(strstr(anna->reply.reply.note, "the hub is silent"));
+	assert_false(anna->answered);
+	/* Whose name nobody vouches for yet is not spoken of. */
+	run(world, 2 * USEC_MINUTE);
+	assert_int_equal(anna->logs[SITE_LOG_HUB_SUSPECT], 0);
 }
 
 TEST(an_expired_invite_lets_nobody_in)
@@ -1561,6 +1589,9 @@ TEST(an_invite_with_approval_waits_for_a_yes)
 	assert_int_equal(site_state(anna->site), SITE_JOINING);
 	assert_false(anna->answered);
 	assert_non_null(strstr(site_join_text(anna->site), "approve"));
+	/* Both are told, once. */
+	assert_non_null(strstr(anna->reply.reply.note, "approve"));
+	assert_int_equal(hub->logs[SITE_LOG_APPLIED], 1);
 	assert_int_equal(command(world, hub, named(SITE_COMMAND_APPROVE, "anna"))->reply.status,
 		SITE_REPLY_DONE);
 	run(world, 8 * USEC_SECOND);
@@ -1646,8 +1677,10 @@ TEST(a_collective_is_founded_or_joined_once)
 		assert_int_equal(command(world, machine, founding_command())->reply.status,
 			SITE_REPLY_FAILED);
 		assert_true(strlen(machine->reply.reply.note) > 0);
+		/* A member of it is one still, and hears so. */
 		join(world, machine, word);
-		assert_int_equal(machine->reply.reply.status, SITE_REPLY_FAILED);
+		assert_int_equal(machine->reply.reply.status, SITE_REPLY_DONE);
+		assert_non_null(strstr(machine->reply.reply.note, "already"));
 		assert_true(key_equal(&identity, &machine->keys[SITE_KEY_IDENTITY]));
 	}
 	assert_int_equal(site_state(hub->site), SITE_MEMBER);
@@ -2969,6 +3002,17 @@ TEST(a_hub_refuses_names_that_are_nobodys_and_itself)
 	given = named(SITE_COMMAND_INVITE, "bert");
 	given.subnet = (struct prefix){address_ipv4(0x0a640100), 24};
 	check_refused(world, hub, &given);
+	given.subnet = (struct prefix){address_ipv4(0x0a640000), 24};
+	check_refused(world, hub, &given);
+	assert_non_null(strstr(hub->reply.reply.note, "member"));
+	/* Subnets lie in the collective's network, routes do not. */
+	given.subnet = (struct prefix){address_ipv4(0xc0a80300), 24};
+	check_refused(world, hub, &given);
+	assert_non_null(strstr(hub->reply.reply.note, "part of the collective's own"));
+	given = named(SITE_COMMAND_INVITE, "bert");
+	given.routes = (struct prefixes){1, {{address_ipv4(0x0a640700), 24}}};
+	check_refused(world, hub, &given);
+	assert_non_null(strstr(hub->reply.reply.note, "outside the collective's own"));
 }
 
 TEST(an_invite_without_endpoint_is_refused_with_the_way_out)
@@ -3436,6 +3480,7 @@ int main(void)
 		CARRIED(another_identity_is_refused_and_both_are_named),
 		CARRIED(another_identity_is_refused_and_told_so),
 		CARRIED(a_withdrawn_invite_lets_nobody_in),
+		CARRIED(a_silent_hub_is_told_of_within_seconds),
 		CARRIED(an_expired_invite_lets_nobody_in),
 		CARRIED(an_invite_with_approval_waits_for_a_yes),
 		CARRIED(a_joiner_whose_clock_is_off_goes_by_the_hubs),
