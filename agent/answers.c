@@ -161,6 +161,8 @@ static void answer_status(struct agent *agent, uint32_t number)
 		what.id = ledger->collective;
 	(void)snprintf(what.text, sizeof what.text, "%s", state_words(site_state(agent->site)));
 	answer(agent, number, &what);
+	/* As it is now, not as it was seen some seconds ago. */
+	(void)carrier_read(agent->carrier, agent->now, SITE_BACKBONE);
 	answer_members(agent, number);
 	answer_limits(agent, number);
 	answer_own_counters(agent, number);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,8 +68,16 @@ static int start_in_background(
 		named ? "--config" : NULL, invocation->values[OPTION_CONFIG], NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
 	int r;
 
+	if (length < 0) {
+		say("the agent could not be started: %s", strerror(errno));
+		return -EIO;
+	}
+	/* By its own name, which is what a list of processes shows. */
+	program[length] = '\0';
 	(void)posix_spawn_file_actions_init(&actions);
 	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	(void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
@@ -76,8 +85,8 @@ static int start_in_background(
 		&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0640);
 	(void)posix_spawnattr_init(&attributes);
 	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-	r = posix_spawn(ret_child, "/proc/self/exe", &actions, &attributes,
-		(char *const *)(uintptr_t)words, environ);
+	r = posix_spawn(ret_child, program, &actions, &attributes, (char *const *)(uintptr_t)words,
+		environ);
 	(void)posix_spawnattr_destroy(&attributes);
 	(void)posix_spawn_file_actions_destroy(&actions);
 	if (r != 0)
@@ -140,7 +149,8 @@ static int start_agent(const struct invocation *invocation, struct client *ret)
 	}
 	if (mkdir(directory, 0750) < 0 && errno != EEXIST) {
 		r = -errno;
-		say("%s cannot be made: %s", directory, strerror(-r));
+		say("%s cannot be made: %s%s", directory, strerror(-r),
+			r == -EACCES ? "; is this to be run with sudo?" : "");
 		return r;
 	}
 	(void)snprintf(log, sizeof log, "%s/%s", directory, LOG_NAME);

@@ -165,9 +165,8 @@ typedef void (*answer_fn)(const struct control_answer *answer, void *context);
 /* The agent's words about what went wrong. */
 static void say_failure(const struct control_answer *answer)
 {
-	if (answer->name[0] && strstr(answer->note, "used"))
-		say("%s (by %s): if that was not you, tell whoever sent it at once", answer->note,
-			answer->name);
+	if (answer->name[0])
+		say("%s (that site is %s)", answer->note, answer->name);
 	else if (answer->note[0])
 		say("%s", answer->note);
 	else
@@ -194,8 +193,8 @@ static int converse(struct client *client, const struct control_request *request
 			break;
 	}
 	if (r == -ETIMEDOUT)
-		say("no answer from the agent yet: it goes on, \"collective status\" shows how "
-		    "far");
+		say("this takes long: the agent goes on with it, and \"collective status\" shows "
+		    "how far it is");
 	else if (r == -EPIPE)
 		say("the agent has ended");
 	else if (r < 0)
@@ -245,6 +244,21 @@ static void show_words(const struct control_answer *answer, void *context)
 		say("%s", answer->note);
 	if (words)
 		(void)printf("%s\n", words);
+}
+
+static void show_trouble(const struct control_answer *answer, void *context)
+{
+	(void)context;
+	if (answer->kind == CONTROL_TROUBLE)
+		say("%s", answer->text);
+}
+
+/* What stands in the way on this machine, right after it was asked to begin. */
+static void say_troubles(const struct invocation *invocation)
+{
+	struct control_request request = {.version = CONTROL_VERSION, .kind = CONTROL_STATUS};
+
+	(void)ask(invocation, false, &request, PATIENCE, show_trouble, NULL);
 }
 
 /* Founding. */
@@ -313,6 +327,8 @@ int command_init(const struct invocation *invocation)
 		"  collective backup FILE           this machine alone holds the root key: whoever "
 		"loses it\n"
 		"                                   cannot name admins any more\n");
+	(void)fflush(stdout);
+	say_troubles(invocation);
 	return STATUS_DONE;
 }
 
@@ -387,8 +403,10 @@ static void show_invites(const struct control_answer *answer, void *context)
 	(void)printf("%-20s %-10s %-18s %s%s\n", answer->name, answer->text, prefix,
 		strcmp(answer->text, "open") == 0 ? "for " : "",
 		strcmp(answer->text, "open") == 0 ? when : "");
-	if (answer->count)
-		(void)printf("%-20s waits for \"collective approve %s\"\n", "", answer->name);
+	if (answer->count && strcmp(answer->text, "open") == 0)
+		(void)printf("%-20s %s \"collective approve %s\"\n", "",
+			answer->of ? "it was used, and waits for" : "once it is used it waits for",
+			answer->name);
 }
 
 int command_invites(const struct invocation *invocation)
@@ -400,23 +418,25 @@ int command_invites(const struct invocation *invocation)
 
 /* Commands that take a name, and no more. */
 static int command_named(const struct invocation *invocation, enum site_command_kind kind,
-	answer_fn show, usec_t patience)
+	answer_fn show, usec_t patience, const char *words)
 {
 	struct control_request request = request_of(kind);
 
 	if (read_name(invocation->words[0], request.command.name) < 0)
 		return STATUS_WRONG_USE;
-	return ask(invocation, false, &request, patience, show, NULL);
+	return ask(invocation, false, &request, patience, show, (void *)(uintptr_t)words);
 }
 
 int command_uninvite(const struct invocation *invocation)
 {
-	return command_named(invocation, SITE_COMMAND_UNINVITE, show_words, PATIENCE);
+	return command_named(invocation, SITE_COMMAND_UNINVITE, show_words, PATIENCE,
+		"withdrawn: nobody gets in by this invite any more");
 }
 
 int command_approve(const struct invocation *invocation)
 {
-	return command_named(invocation, SITE_COMMAND_APPROVE, show_words, PATIENCE);
+	return command_named(invocation, SITE_COMMAND_APPROVE, show_words, PATIENCE,
+		"approved: it takes effect when that site asks again, within seconds");
 }
 
 static void show_expulsion(const struct control_answer *answer, void *context)
@@ -427,18 +447,19 @@ static void show_expulsion(const struct control_answer *answer, void *context)
 	usec_print(answer->age_ms * USEC_MSEC, after);
 	say_progress(answer);
 	if (answer->kind == CONTROL_DONE && answer->count < answer->of)
-		(void)printf("%" PRIu64 " of %" PRIu64
-			     " sites have confirmed after %s; the others hear of it when they are "
-			     "back\n",
+		(void)printf("expelled: %" PRIu64 " of %" PRIu64
+			     " other sites know after %s; the rest hear of it when they are back\n",
 			answer->count, answer->of, after);
+	else if (answer->kind == CONTROL_DONE && answer->of == 0)
+		(void)printf("expelled: there is no other site that has to know\n");
 	else if (answer->kind == CONTROL_DONE)
-		(void)printf("expelled: all %" PRIu64 " sites have confirmed after %s\n",
-			answer->of, after);
+		(void)printf("expelled: %" PRIu64 " of %" PRIu64 " other sites know after %s\n",
+			answer->count, answer->of, after);
 }
 
 int command_expel(const struct invocation *invocation)
 {
-	return command_named(invocation, SITE_COMMAND_EXPEL, show_expulsion, 6 * PATIENCE);
+	return command_named(invocation, SITE_COMMAND_EXPEL, show_expulsion, 6 * PATIENCE, NULL);
 }
 
 static void show_ping(const struct control_answer *answer, void *context)
@@ -516,6 +537,8 @@ static void show_join(const struct control_answer *answer, void *context)
 	say_progress(answer);
 	if (answer->kind != CONTROL_DONE)
 		return;
+	if (answer->note[0])
+		say("%s", answer->note);
 	prefix_print(&answer->prefix, prefix);
 	(void)printf("joined as %s, %s\n", answer->name, prefix);
 }
@@ -530,6 +553,8 @@ int command_join(const struct invocation *invocation)
 	request.command.text = request.text;
 	status = ask(invocation, true, &request, 4 * PATIENCE, show_join, NULL);
 	sodium_memzero(request.text, sizeof request.text);
+	if (status == STATUS_DONE)
+		say_troubles(invocation);
 	return status;
 }
 
@@ -540,7 +565,8 @@ int command_leave(const struct invocation *invocation)
 	struct control_request request = request_of(SITE_COMMAND_LEAVE);
 
 	return ask(invocation, false, &request, 2 * PATIENCE, show_words,
-		(void *)(uintptr_t) "left: everything was taken off this machine");
+		(void *)(uintptr_t) "left: interfaces, routes and rules were taken off this "
+				    "machine");
 }
 
 int command_rotate(const struct invocation *invocation)
@@ -558,6 +584,8 @@ int command_up(const struct invocation *invocation)
 	if (launch_or_reach(invocation, true, &client) < 0)
 		return STATUS_FAILED;
 	client_close(&client);
+	(void)printf("up: the agent runs; \"collective status\" shows what it sees\n");
+	say_troubles(invocation);
 	return STATUS_DONE;
 }
 

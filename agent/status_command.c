@@ -125,20 +125,12 @@ static void print_site(const struct control_answer *site)
 		path_words[site->path], rtt, heard, received, sent, site->note);
 }
 
-static void print_plain(const struct answers *answers)
+static void print_sites(const struct answers *answers)
 {
-	const struct control_answer *self = find(answers, CONTROL_SELF);
-	char supernet[PREFIX_TEXT_SIZE];
 	bool words = false;
 
-	if (!self || self->prefix.address.family == ADDRESS_NONE) {
-		(void)printf("this site belongs to no collective yet\n");
-	} else {
-		prefix_print(&self->prefix, supernet);
-		(void)printf("collective %s, this site: %s\n\n", supernet, self->text);
-		(void)printf("%-20s %-15s %-6s %8s %8s %11s %11s  %s\n", "SITE", "ADDRESS", "PATH",
-			"RTT", "HEARD", "RECEIVED", "SENT", "VERSION");
-	}
+	(void)printf("\n%-20s %-15s %-6s %8s %8s %11s %11s  %s\n", "SITE", "ADDRESS", "PATH", "RTT",
+		"HEARD", "RECEIVED", "SENT", "VERSION");
 	for (uint32_t i = 0; i < answers->count; i++) {
 		if (answers->items[i].kind != CONTROL_SITE)
 			continue;
@@ -147,6 +139,27 @@ static void print_plain(const struct answers *answers)
 	}
 	if (words)
 		(void)printf("* as the hub says\n");
+}
+
+static void print_plain(const struct answers *answers)
+{
+	const struct control_answer *self = find(answers, CONTROL_SELF);
+	char supernet[PREFIX_TEXT_SIZE];
+
+	if (!self || self->prefix.address.family == ADDRESS_NONE) {
+		(void)printf("this site belongs to no collective yet\n");
+	} else {
+		prefix_print(&self->prefix, supernet);
+		if (strcmp(self->text, "out") == 0)
+			(void)printf(
+				"this site left the collective %s, or was expelled\n", supernet);
+		else if (strcmp(self->text, "joining") == 0)
+			(void)printf("this site is joining the collective %s\n", supernet);
+		else
+			(void)printf("collective %s\n", supernet);
+		if (strcmp(self->text, "member") == 0)
+			print_sites(answers);
+	}
 	for (uint32_t i = 0; i < answers->count; i++) {
 		if (answers->items[i].kind == CONTROL_TROUBLE)
 			(void)printf("\n%s\n", answers->items[i].text);
