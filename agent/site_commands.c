@@ -475,19 +475,21 @@ static void show_ping(const struct control_answer *answer, void *context)
 
 int command_ping(const struct invocation *invocation)
 {
-	return command_named(invocation, SITE_COMMAND_PING, show_ping, PATIENCE);
+	return command_named(invocation, SITE_COMMAND_PING, show_ping, PATIENCE, NULL);
 }
 
 /* Admins. */
 
 int command_admin_add(const struct invocation *invocation)
 {
-	return command_named(invocation, SITE_COMMAND_DELEGATE, show_words, PATIENCE);
+	return command_named(invocation, SITE_COMMAND_DELEGATE, show_words, PATIENCE,
+		"an admin from now on: it may invite and expel");
 }
 
 int command_admin_remove(const struct invocation *invocation)
 {
-	return command_named(invocation, SITE_COMMAND_REMOVE_ADMIN, show_words, PATIENCE);
+	return command_named(invocation, SITE_COMMAND_REMOVE_ADMIN, show_words, PATIENCE,
+		"no admin any more; whom it let in stays");
 }
 
 int command_admin_offer(const struct invocation *invocation)
