@@ -20,7 +20,8 @@ fi
 # The same keys and peers as an agent would set up, by hand. plain NAME PORT ADDRESS PEER-KEY PEER-ENDPOINT
 plain() {
 	if ! site_run "$1" ip link add wg0 type wireguard 2>/dev/null; then
-		WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD=1 site_spawn "$1" plain wireguard-go -f wg0
+		# In a session of its own, as the agent's is: the kernel shares its time out among sessions.
+		WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD=1 site_spawn "$1" plain "${as_unit[@]}" setsid wireguard-go -f wg0
 		world_wait 5 site_run "$1" wg show wg0 >/dev/null 2>&1 || world_fail 'wireguard-go does not start'
 	fi
 	site_run "$1" wg set wg0 listen-port "$2" private-key "$world_dir/$1/plain.key" \
