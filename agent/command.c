@@ -103,6 +103,11 @@ const struct option_row option_rows[OPTIONS] = {
 			.name = "approve",
 			.help = "let nobody in before \"collective approve\"",
 		},
+	[OPTION_WATCH] =
+		{
+			.name = "watch",
+			.help = "show it again every two seconds, until Ctrl-C",
+		},
 	[OPTION_HELP] =
 		{
 			.name = "help",
@@ -186,7 +191,7 @@ const struct command commands[] = {
 		.arguments = "",
 		.summary = "show the members and how they are reached",
 		.help = "",
-		.options = BIT(OPTION_JSON),
+		.options = BIT(OPTION_JSON) | BIT(OPTION_WATCH),
 		.run = command_status,
 	},
 	{

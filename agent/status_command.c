@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "agent/command.h"
 #include "agent/json.h"
@@ -14,6 +15,7 @@
 #include "agent/memory.h"
 
 #define PATIENCE (10 * USEC_SECOND)
+#define CLEAR_SCREEN "\033[H\033[J"
 
 /* All answers, in the order in which they came. */
 struct answers {
@@ -313,18 +315,33 @@ static void print_json(const struct answers *answers)
 	json_end(&json);
 }
 
-int command_status(const struct invocation *invocation)
+static int show(const struct invocation *invocation)
 {
 	struct answers answers = {.count = 0};
 	int status = STATUS_FAILED;
 
 	if (gather(invocation, &answers) == 0) {
+		if (invocation->given[OPTION_WATCH] && !invocation->given[OPTION_JSON])
+			(void)fputs(CLEAR_SCREEN, stdout);
 		if (invocation->given[OPTION_JSON])
 			print_json(&answers);
 		else
 			print_plain(&answers);
+		(void)fflush(stdout);
 		status = STATUS_DONE;
 	}
 	free(answers.items);
+	return status;
+}
+
+int command_status(const struct invocation *invocation)
+{
+	const struct timespec pause = {.tv_sec = 2};
+	int status = show(invocation);
+
+	while (status == STATUS_DONE && invocation->given[OPTION_WATCH] && !ferror(stdout)) {
+		(void)nanosleep(&pause, NULL);
+		status = show(invocation);
+	}
 	return status;
 }

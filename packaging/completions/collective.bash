@@ -3,10 +3,10 @@
 
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='init invite invites uninvite approve join status expel leave rotate
-		endpoint events up down agent config backup restore version help'
+	local commands='admin init invite invites uninvite approve join status expel leave rotate
+		endpoint events ping up down agent config backup restore version help'
 	local options='--config --state --run --json --passphrase-file
-		--name --endpoint --supernet --subnet --tag --route --expires --approve --help --version'
+		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --help --version'
 	local keys='site.name site.lan interfaces.implementation
 		interfaces.backbone.name interfaces.backbone.port interfaces.backbone.mtu
 		interfaces.links.name interfaces.links.port interfaces.links.mtu
@@ -43,6 +43,7 @@ _collective() {
 	case "${words[*]}" in
 	'' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
 	config | 'help config') mapfile -t COMPREPLY < <(compgen -W 'check example keys' -- "$current") ;;
+	admin | 'help admin') mapfile -t COMPREPLY < <(compgen -W 'offer add remove' -- "$current") ;;
 	endpoint | 'help endpoint') mapfile -t COMPREPLY < <(compgen -W 'set' -- "$current") ;;
 	'config keys') mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$current") ;;
 	'config check' | backup | restore) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;

@@ -18,11 +18,14 @@ complete -c collective -l subnet -x -d "part of it for the friend's site"
 complete -c collective -l tag -x -d "a word that policies go by"
 complete -c collective -l route -x -d "a network of the friend's home"
 complete -c collective -l expires -x -d "how long the invite is good for"
+complete -c collective -l watch -d 'show it again every two seconds'
 complete -c collective -l approve -d 'let nobody in before it is approved'
 complete -c collective -s h -l help -d 'explain, and do nothing'
 complete -c collective -s V -l version -d 'print the version'
 
 
+complete -c collective -n __fish_use_subcommand -a admin -d 'offer to be an admin, add or remove one'
+complete -c collective -n __fish_use_subcommand -a ping -d 'ask a member how far it is'
 complete -c collective -n __fish_use_subcommand -a init -d "found a collective"
 complete -c collective -n __fish_use_subcommand -a invite -d "make an invite for a friend"
 complete -c collective -n __fish_use_subcommand -a invites -d "list the invites"
@@ -45,6 +48,7 @@ complete -c collective -n __fish_use_subcommand -a version -d "print the version
 complete -c collective -n __fish_use_subcommand -a help -d "explain a command"
 
 complete -c collective -n '__fish_seen_subcommand_from endpoint' -a set
+complete -c collective -n '__fish_seen_subcommand_from admin' -a 'offer add remove'
 complete -c collective -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check example keys' \
 	-a 'check example keys'
 complete -c collective -n '__fish_seen_subcommand_from keys' -a "$keys"
