@@ -264,6 +264,15 @@ const struct command commands[] = {
 		.run = command_admin_remove,
 	},
 	{
+		.name = "doctor",
+		.arguments = "",
+		.summary = "look what on this machine may stand in the way, and say what to do",
+		.help = "It looks, and changes nothing. Exit status 1: something will not work as "
+			"it is.",
+		.options = BIT(OPTION_JSON),
+		.run = command_doctor,
+	},
+	{
 		.name = "events",
 		.arguments = "",
 		.summary = "show what happened to this site",

@@ -93,6 +93,7 @@ int command_backup(const struct invocation *invocation);
 int command_config_check(const struct invocation *invocation);
 int command_config_example(const struct invocation *invocation);
 int command_config_keys(const struct invocation *invocation);
+int command_doctor(const struct invocation *invocation);
 int command_down(const struct invocation *invocation);
 int command_endpoint_set(const struct invocation *invocation);
 int command_events(const struct invocation *invocation);

@@ -4,7 +4,7 @@
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands='admin init invite invites uninvite approve join status expel leave rotate
-		endpoint events ping up down agent config backup restore version help'
+		endpoint doctor events ping up down agent config backup restore version help'
 	local options='--config --state --run --json --passphrase-file
 		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --help --version'
 	local keys='site.name site.lan interfaces.implementation

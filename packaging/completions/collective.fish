@@ -25,6 +25,7 @@ complete -c collective -s V -l version -d 'print the version'
 
 
 complete -c collective -n __fish_use_subcommand -a admin -d 'offer to be an admin, add or remove one'
+complete -c collective -n __fish_use_subcommand -a doctor -d 'look what may stand in the way'
 complete -c collective -n __fish_use_subcommand -a ping -d 'ask a member how far it is'
 complete -c collective -n __fish_use_subcommand -a init -d "found a collective"
 complete -c collective -n __fish_use_subcommand -a invite -d "make an invite for a friend"

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: MIT */
+#include "agent/doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+
+#include "agent/link.h"
+#include "agent/netlink.h"
+#include "agent/route.h"
+#include "agent/sockaddr.h"
+#include "agent/wireguard.h"
+
+#define HUB_PORT 51821
+#define OVERHEAD 80 /* of WireGuard over IPv6, the larger one */
+#define NAME_SIZE 64
+
+struct examination {
+	const struct doctor_patient *patient;
+	struct doctor_report *report;
+	struct netlink *route;
+};
+
+static void find(struct examination *examination, enum doctor_weight weight, const char *subject,
+	const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
+static void find(struct examination *examination, enum doctor_weight weight, const char *subject,
+	const char *remedy, const char *format, ...)
+{
+	struct doctor_report *report = examination->report;
+	struct doctor_finding *finding = &report->items[report->count];
+	va_list arguments;
+
+	if (report->count == DOCTOR_FINDINGS_MAX)
+		return;
+	report->count++;
+	finding->weight = weight;
+	finding->subject = subject;
+	(void)snprintf(finding->remedy, sizeof finding->remedy, "%s", remedy);
+	va_start(arguments, format);
+	(void)vsnprintf(finding->text, sizeof finding->text, format, arguments);
+	va_end(arguments);
+}
+
+/* A number in a file of the system's; -1 where there is none. */
+static long read_number(const char *path)
+{
+	char text[32] = "";
+	FILE *file = fopen(path, "re");
+	long number = -1;
+	char *end;
+
+	if (!file)
+		return -1;
+	if (fgets(text, sizeof text, file)) {
+		number = strtol(text, &end, 10);
+		if (end == text)
+			number = -1;
+	}
+	(void)fclose(file);
+	return number;
+}
+
+/* WireGuard itself. */
+
+static void look_at_wireguard(struct examination *examination)
+{
+	char why[WIREGUARD_KINDS][WIREGUARD_WHY_SIZE] = {""};
+	bool there[WIREGUARD_KINDS] = {false};
+
+	for (int kind = 0; kind < WIREGUARD_KINDS; kind++) {
+		struct wireguard *door = NULL;
+
+		there[kind] = wireguard_open(&door, (enum wireguard_kind)kind, why[kind]) == 0;
+		wireguard_close(door);
+	}
+	if (there[WIREGUARD_KERNEL])
+		find(examination, DOCTOR_WELL, "wireguard", "", "the kernel has WireGuard");
+	else if (there[WIREGUARD_USERSPACE])
+		find(examination, DOCTOR_NOTE, "wireguard", "modprobe wireguard",
+			"wireguard-go is used: the kernel, which is faster, has no WireGuard "
+			"loaded");
+	else
+		find(examination, DOCTOR_TROUBLE, "wireguard", "apt install wireguard-go",
+			"there is no WireGuard: %.200s", why[WIREGUARD_USERSPACE]);
+}
+
+static void look_at_capabilities(struct examination *examination)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2] = {{.effective = 0}};
+	const uint32_t needed = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
+
+	if (examination->patient->agent_runs)
+		return; /* it has what it needs, or says so itself */
+	if (syscall(SYS_capget, &head, data) == 0 && (data[0].effective & needed) == needed)
+		find(examination, DOCTOR_WELL, "capabilities", "",
+			"CAP_NET_ADMIN and CAP_NET_RAW are here");
+	else
+		find(examination, DOCTOR_NOTE, "capabilities", "sudo collective doctor",
+			"this user lacks CAP_NET_ADMIN or CAP_NET_RAW: an agent started by it "
+			"could not "
+			"work");
+}
+
+static void look_at_port(struct examination *examination)
+{
+	uint16_t port = examination->patient->config->backbone.port;
+	const struct endpoint any = {
+		.address.family = ADDRESS_IPV4, .port = port ? port : HUB_PORT};
+	struct sockaddr_storage storage;
+	socklen_t length = sockaddr_from(&any, &storage);
+	int descriptor;
+
+	if (examination->patient->agent_runs)
+		return; /* it is the one that has it */
+	descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (descriptor < 0)
+		return;
+	if (bind(descriptor, (const struct sockaddr *)&storage, length) < 0 && errno == EADDRINUSE)
+		find(examination, DOCTOR_NOTE, "port", "ss -lunp",
+			"UDP port %u, which a hub listens on, is another program's (k3s' flannel "
+			"uses "
+			"it); interfaces.backbone.port sets another one",
+			any.port);
+	else
+		find(examination, DOCTOR_WELL, "port", "", "UDP port %u is free", any.port);
+	(void)close(descriptor);
+}
+
+/* Networks. */
+
+struct surroundings {
+	struct examination *examination;
+	bool overlap;
+	bool carrier;
+};
+
+static bool is_ours(const struct examination *examination, const char *name)
+{
+	const struct config *config = examination->patient->config;
+
+	return strcmp(name, config->backbone.name) == 0 || strcmp(name, config->links.name) == 0;
+}
+
+static int look_at_address(const struct route_address *address, void *context)
+{
+	static const struct prefix carriers = {{ADDRESS_IPV4, {100, 64}}, 10};
+	struct surroundings *around = context;
+	const struct prefix *supernet = &around->examination->patient->supernet;
+	struct prefix network = prefix_canonical(&address->prefix);
+	char name[IF_NAMESIZE] = "";
+	char text[PREFIX_TEXT_SIZE];
+
+	if (address->near || !if_indextoname(address->device, name) ||
+		is_ours(around->examination, name))
+		return 0;
+	prefix_print(&network, text);
+	if (prefix_overlaps(&network, supernet)) {
+		around->overlap = true;
+		find(around->examination, DOCTOR_TROUBLE, "networks",
+			"give one of the two another network",
+			"%s of %s overlaps the collective's own network: what goes there stays on "
+			"this "
+			"machine",
+			text, name);
+	}
+	if (prefix_has_address(&carriers, &address->prefix.address) && !around->carrier) {
+		around->carrier = true;
+		find(around->examination, DOCTOR_NOTE, "networks", "",
+			"%s has an address of the range that providers share out (100.64.0.0/10): "
+			"nobody "
+			"can call this machine from outside, and it cannot be a hub",
+			name);
+	}
+	return 0;
+}
+
+static void look_at_networks(struct examination *examination)
+{
+	struct surroundings around = {.examination = examination};
+
+	if (route_address_list(examination->route, look_at_address, &around) == 0 &&
+		!around.overlap && examination->patient->supernet.address.family != ADDRESS_NONE)
+		find(examination, DOCTOR_WELL, "networks", "",
+			"no network of this machine overlaps the collective's");
+}
+
+/* The first default route for IPv4, by the kernel's table for people. Returns whether there is one.
+ */
+static bool default_device(char ret[static IF_NAMESIZE])
+{
+	char line[256];
+	FILE *file = fopen("/proc/net/route", "re");
+	bool found = false;
+
+	/* Name and destination, in hexadecimal, are the first two words of a line. */
+	while (file && !found && fgets(line, sizeof line, file)) {
+		size_t length = strcspn(line, " \t");
+
+		if (length >= IF_NAMESIZE || strncmp(line + length, "\t00000000\t", 10) != 0)
+			continue;
+		memcpy(ret, line, length);
+		ret[length] = '\0';
+		found = true;
+	}
+	if (file)
+		(void)fclose(file);
+	return found;
+}
+
+static void look_at_way_out(struct examination *examination)
+{
+	const struct config *config = examination->patient->config;
+	char name[IF_NAMESIZE];
+	char remedy[96];
+	struct link link;
+
+	if (!default_device(name)) {
+		find(examination, DOCTOR_TROUBLE, "way out", "ip route add default via ROUTER",
+			"there is no default route: others cannot be called, and a hub cannot let "
+			"anybody join");
+		return;
+	}
+	if (link_find(examination->route, name, &link) < 0)
+		return;
+	if (link.mtu < (uint32_t)config->backbone.mtu + OVERHEAD) {
+		(void)snprintf(remedy, sizeof remedy, "set interfaces.backbone.mtu to %u",
+			link.mtu - OVERHEAD);
+		find(examination, DOCTOR_NOTE, "mtu", remedy,
+			"packets of %s have %u bytes at most: those of the tunnel, with %u, are "
+			"cut in "
+			"two or lost",
+			name, link.mtu, config->backbone.mtu);
+	} else {
+		find(examination, DOCTOR_WELL, "mtu", "",
+			"packets of the tunnel fit into those of %s", name);
+	}
+}
+
+/* Time. */
+
+static void look_at_clock(struct examination *examination)
+{
+	struct timex state = {.modes = 0};
+
+	if (adjtimex(&state) < 0)
+		return;
+	if (state.status & STA_UNSYNC)
+		find(examination, DOCTOR_NOTE, "clock", "timedatectl set-ntp true",
+			"nobody keeps this machine's clock: WireGuard lets nobody in whose clock "
+			"went "
+			"back");
+	else
+		find(examination, DOCTOR_WELL, "clock", "", "the clock is kept");
+}
+
+/* What the system does with packets. */
+
+static void look_at_settings(struct examination *examination)
+{
+	long redirects = read_number("/proc/sys/net/ipv4/conf/all/send_redirects");
+	long filter = read_number("/proc/sys/net/ipv4/conf/all/rp_filter");
+
+	if (redirects == 1)
+		find(examination, DOCTOR_NOTE, "redirects",
+			"sysctl -w net.ipv4.conf.all.send_redirects=0",
+			"a hub here sends ICMP redirects to members that speak through it: "
+			"harmless, and "
+			"of no use");
+	if (filter == 1)
+		find(examination, DOCTOR_NOTE, "reverse path", "",
+			"net.ipv4.conf.all.rp_filter is 1: on the agent's own interfaces 2 is in "
+			"force, "
+			"elsewhere nothing changes");
+}
+
+struct firewall {
+	char drops[NAME_SIZE]; /* "TABLE CHAIN" whose policy is to drop what is forwarded */
+	bool docker;
+	bool ufw;
+	bool firewalld;
+};
+
+struct chain {
+	const char *table;
+	const char *name;
+	uint32_t hook;
+	uint32_t policy;
+	bool is_base;
+};
+
+static void read_chain(const struct nlmsghdr *message, struct chain *chain)
+{
+	const struct nlattr *attribute;
+	const struct nlattr *part;
+
+	netlink_for_each (attribute, message, sizeof(struct nfgenmsg)) {
+		switch (mnl_attr_get_type(attribute)) {
+		case NFTA_CHAIN_TABLE:
+			if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
+				chain->table = mnl_attr_get_str(attribute);
+			break;
+		case NFTA_CHAIN_NAME:
+			if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
+				chain->name = mnl_attr_get_str(attribute);
+			break;
+		case NFTA_CHAIN_POLICY:
+			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+				chain->policy = ntohl(mnl_attr_get_u32(attribute));
+			break;
+		case NFTA_CHAIN_HOOK:
+			chain->is_base = true;
+			netlink_for_each_nested (part, attribute) {
+				if (mnl_attr_get_type(part) == NFTA_HOOK_HOOKNUM &&
+					mnl_attr_validate(part, MNL_TYPE_U32) == 0)
+					chain->hook = ntohl(mnl_attr_get_u32(part));
+			}
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static int take_chain(const struct nlmsghdr *message, void *context)
+{
+	struct firewall *firewall = context;
+	struct chain chain = {.table = "", .name = "", .policy = NF_ACCEPT};
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+		return 0;
+	read_chain(message, &chain);
+	firewall->docker = firewall->docker || strcmp(chain.name, "DOCKER-USER") == 0;
+	firewall->ufw = firewall->ufw || strncmp(chain.name, "ufw-", 4) == 0;
+	firewall->firewalld = firewall->firewalld || strcmp(chain.table, "firewalld") == 0;
+	if (chain.is_base && chain.hook == NF_INET_FORWARD && chain.policy == NF_DROP)
+		(void)snprintf(
+			firewall->drops, sizeof firewall->drops, "%s %s", chain.table, chain.name);
+	return 0;
+}
+
+/* Returns 0, -EPERM where this user may not look, or -EPROTONOSUPPORT: there is no nftables. */
+static int read_firewall(struct firewall *firewall)
+{
+	struct netlink *netlink;
+	struct nlmsghdr *message;
+	struct nfgenmsg *head;
+	int r = netlink_open(&netlink, NETLINK_NETFILTER);
+
+	if (r < 0)
+		return r;
+	message = netlink_begin(netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP);
+	head = mnl_nlmsg_put_extra_header(message, sizeof *head);
+	head->nfgen_family = AF_UNSPEC;
+	r = netlink_run(netlink, take_chain, firewall);
+	netlink_close(netlink);
+	return r;
+}
+
+/* The very command that lets members through. */
+static void name_remedy(const struct examination *examination, const struct firewall *firewall,
+	char *out, size_t size)
+{
+	const char *backbone = examination->patient->config->backbone.name;
+
+	if (firewall->firewalld)
+		(void)snprintf(out, size,
+			"firewall-cmd --permanent --zone=trusted --add-interface=%s && "
+			"firewall-cmd "
+			"--reload",
+			backbone);
+	else if (firewall->ufw)
+		(void)snprintf(out, size, "ufw route allow in on %s", backbone);
+	else if (firewall->docker)
+		(void)snprintf(out, size, "iptables -I DOCKER-USER -i %s -j ACCEPT", backbone);
+	else
+		(void)snprintf(out, size, "iptables -I FORWARD -i %s -j ACCEPT", backbone);
+}
+
+static void look_at_firewall(struct examination *examination)
+{
+	struct firewall firewall = {.drops = ""};
+	char remedy[DOCTOR_TEXT_SIZE];
+	int r = read_firewall(&firewall);
+
+	if (r == -EPERM) {
+		find(examination, DOCTOR_NOTE, "forwarding", "sudo collective doctor",
+			"the firewall was not looked at: that needs root");
+		return;
+	}
+	if (r < 0 || !firewall.drops[0]) {
+		find(examination, DOCTOR_WELL, "forwarding", "",
+			"no firewall drops what is forwarded by default");
+		return;
+	}
+	name_remedy(examination, &firewall, remedy, sizeof remedy);
+	find(examination, DOCTOR_TROUBLE, "forwarding", remedy,
+		"the firewall (%s%s) drops what is forwarded: spokes cannot reach each other "
+		"through "
+		"this hub, nor anybody a network behind this site",
+		firewall.drops,
+		firewall.firewalld ? ", firewalld"
+		: firewall.ufw     ? ", ufw"
+		: firewall.docker  ? ", Docker"
+				   : "");
+}
+
+void doctor_examine(const struct doctor_patient *patient, struct doctor_report *ret)
+{
+	static void (*const looks[])(struct examination *) = {look_at_wireguard,
+		look_at_capabilities, look_at_port, look_at_networks, look_at_way_out,
+		look_at_clock, look_at_settings, look_at_firewall};
+	struct examination examination = {.patient = patient, .report = ret};
+
+	ret->count = 0;
+	if (netlink_open(&examination.route, NETLINK_ROUTE) < 0) {
+		find(&examination, DOCTOR_TROUBLE, "kernel", "",
+			"the kernel's network cannot be asked");
+		return;
+	}
+	for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++)
+		looks[i](&examination);
+	netlink_close(examination.route);
+}

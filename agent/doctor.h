@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doctor.h - what on this machine stands, or may come to stand, in a collective's way.
+ *
+ * It looks and changes nothing. Each finding comes with its remedy.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+#define DOCTOR_FINDINGS_MAX 48
+#define DOCTOR_TEXT_SIZE 256
+
+enum doctor_weight {
+	DOCTOR_WELL,    /* looked at, and as it should be */
+	DOCTOR_NOTE,    /* works, but not as well as it could */
+	DOCTOR_TROUBLE, /* something will not work */
+};
+
+struct doctor_finding {
+	enum doctor_weight weight;
+	const char *subject;           /* "wireguard", "forwarding" */
+	char text[DOCTOR_TEXT_SIZE];   /* what was found */
+	char remedy[DOCTOR_TEXT_SIZE]; /* what to do; "": nothing */
+};
+
+struct doctor_report {
+	uint32_t count;
+	struct doctor_finding items[DOCTOR_FINDINGS_MAX];
+};
+
+/* What is known of this site. */
+struct doctor_patient {
+	const struct config *config;
+	struct prefix supernet; /* family ADDRESS_NONE: not known yet, nor is the next */
+	bool agent_runs;
+};
+
+/* Looks at everything. */
+void doctor_examine(const struct doctor_patient *patient, struct doctor_report *ret);

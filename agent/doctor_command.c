@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * doctor_command.c - "collective doctor".
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/client.h"
+#include "agent/command.h"
+#include "agent/doctor.h"
+#include "agent/json.h"
+#include "agent/memory.h"
+#include "store/store.h"
+
+static const char *const weight_words[] = {
+	[DOCTOR_WELL] = "well",
+	[DOCTOR_NOTE] = "note",
+	[DOCTOR_TROUBLE] = "trouble",
+};
+
+struct visit {
+	struct config config;
+	struct problems problems;
+	struct doctor_report report;
+};
+
+static void read_supernet(const char *state, struct prefix *ret)
+{
+	struct store_value value;
+	char text[PREFIX_TEXT_SIZE];
+
+	if (store_peek(state, STORE_SETTING, 0, "supernet", &value) < 0 ||
+		value.size >= sizeof text)
+		return;
+	memcpy(text, value.bytes, value.size);
+	text[value.size] = '\0';
+	(void)prefix_parse(text, ret);
+}
+
+static bool agent_runs(const char *directory)
+{
+	struct client client;
+
+	if (client_open(&client, directory) < 0)
+		return false;
+	client_close(&client);
+	return true;
+}
+
+static void print_plain(const struct doctor_report *report)
+{
+	for (uint32_t i = 0; i < report->count; i++) {
+		const struct doctor_finding *finding = &report->items[i];
+
+		(void)printf("%-8s %-14s %s\n", weight_words[finding->weight], finding->subject,
+			finding->text);
+		if (finding->remedy[0])
+			(void)printf("%-8s %-14s   %s\n", "", "", finding->remedy);
+	}
+}
+
+static void print_json(const struct doctor_report *report)
+{
+	struct json json;
+
+	json_init(&json, stdout);
+	json_object(&json, NULL);
+	json_array(&json, "findings");
+	for (uint32_t i = 0; i < report->count; i++) {
+		const struct doctor_finding *finding = &report->items[i];
+
+		json_object(&json, NULL);
+		json_text(&json, "weight", weight_words[finding->weight]);
+		json_text(&json, "subject", finding->subject);
+		json_text(&json, "text", finding->text);
+		json_text(&json, "remedy", finding->remedy);
+		json_object_end(&json);
+	}
+	json_array_end(&json);
+	json_object_end(&json);
+	json_end(&json);
+}
+
+int command_doctor(const struct invocation *invocation)
+{
+	struct visit *visit = memory_zeroed(1, sizeof *visit);
+	struct doctor_patient patient = {.config = &visit->config,
+		.supernet = {{.family = ADDRESS_NONE}, 0},
+		.agent_runs = agent_runs(invocation->values[OPTION_RUN])};
+	const char *file = invocation->values[OPTION_CONFIG];
+	int r = config_load(&visit->config, file, &visit->problems);
+	bool trouble = false;
+
+	if (r == -EINVAL)
+		say("%s has mistakes: \"collective config check\" names them", file);
+	else if (r < 0)
+		r = config_defaults(&visit->config);
+	if (r == 0 || r == -EINVAL) {
+		read_supernet(invocation->values[OPTION_STATE], &patient.supernet);
+		doctor_examine(&patient, &visit->report);
+	}
+	if (invocation->given[OPTION_JSON])
+		print_json(&visit->report);
+	else
+		print_plain(&visit->report);
+	for (uint32_t i = 0; i < visit->report.count; i++)
+		trouble = trouble || visit->report.items[i].weight == DOCTOR_TROUBLE;
+	free(visit);
+	return trouble || r < 0 ? STATUS_FAILED : STATUS_DONE;
+}
