@@ -407,10 +407,8 @@ void agent_end_turn(struct agent *agent)
 	become(agent);
 	arm(agent);
 	/* All that was to be taken away has been spoken of. */
-	if (agent->ending && site_wakeup(agent->site) > agent->now) {
+	if (agent->ending && site_wakeup(agent->site) > agent->now)
 		agent->ended = true;
-		agent_tell_down(agent);
-	}
 	if (agent->ended)
 		(void)event_base_loopbreak(agent->loop);
 }
@@ -547,9 +545,9 @@ static int begin_loop(struct agent *agent)
 	return agent->watchdog && event_add(agent->watchdog, &every) == 0 ? 0 : -ENOMEM;
 }
 
-static void end_loop(struct agent *agent)
+static void end_events(struct agent *agent)
 {
-	control_close(agent->control);
+	control_end(agent->control);
 	lookup_free(agent->lookup);
 	tunnel_free(agent->tunnel);
 	for (int i = 0; i < SIGNALS; i++) {
@@ -562,8 +560,6 @@ static void end_loop(struct agent *agent)
 		event_free(agent->noticed);
 	if (agent->timer)
 		event_free(agent->timer);
-	if (agent->loop)
-		event_base_free(agent->loop);
 }
 
 static void choose_interface(const struct agent *agent, enum site_interface interface,
@@ -651,10 +647,15 @@ int agent_run(const struct agent_options *options)
 		run(agent);
 	else
 		agent->status = STATUS_FAILED;
-	end_loop(agent);
+	end_events(agent);
 	carrier_close(agent->carrier);
 	end_site(agent);
 	store_close(agent->store);
+	/* Whoever waits for the end hears of it once another agent can begin. */
+	agent_tell_down(agent);
+	control_close(agent->control);
+	if (agent->loop)
+		event_base_free(agent->loop);
 	status = agent->status;
 	free(agent->actions);
 	sodium_memzero(agent, sizeof *agent);

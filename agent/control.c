@@ -18,7 +18,9 @@
 #include "agent/memory.h"
 
 #define BACKLOG 16
-#define ASK_WITHIN_S 10               /* from the connection to its request */
+#define ASK_WITHIN_S 10   /* from the connection to its request */
+#define FETCH_WITHIN_S 30 /* the answers */
+#define LOOKERS_MAX (CONTROL_CONNECTIONS_MAX / 2)
 #define PENDING_MAX (4 * 1024 * 1024) /* bytes of answers that nobody fetches */
 #define GROUP "collective"
 
@@ -83,11 +85,12 @@ static void on_sent(struct bufferevent *stream, void *context)
 
 static void ask(struct connection *connection, const uint8_t *bytes, size_t size)
 {
+	const struct timeval fetching = {.tv_sec = FETCH_WITHIN_S};
 	struct control *control = connection->control;
 	struct control_request request;
 
 	connection->asked = true;
-	bufferevent_set_timeouts(connection->stream, NULL, NULL);
+	bufferevent_set_timeouts(connection->stream, NULL, &fetching);
 	if (control_request_read(&request, bytes, size) < 0)
 		fail(connection, "the agent does not understand this: is it of another version?");
 	else if (!connection->all && !control_is_looking(&request))
@@ -114,7 +117,7 @@ static void on_readable(struct bufferevent *stream, void *context)
 	size = control_size(bytes);
 	if (size == 0) {
 		connection->asked = true;
-		fail(connection, "this is too much for one request");
+		fail(connection, "a request of this size cannot be");
 		return;
 	}
 	if (evbuffer_get_length(input) < CONTROL_HEAD + size)
@@ -124,13 +127,21 @@ static void on_readable(struct bufferevent *stream, void *context)
 	sodium_memzero(bytes, sizeof bytes);
 }
 
-static struct connection *free_place(struct control *control)
+/* However many of the group there are, root finds a place. */
+static struct connection *free_place(struct control *control, bool all)
 {
+	struct connection *found = NULL;
+	int lookers = 0;
+
 	for (int i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
-		if (control->connections[i].number == 0)
-			return &control->connections[i];
+		struct connection *connection = &control->connections[i];
+
+		if (connection->number == 0)
+			found = connection;
+		else if (!connection->all)
+			lookers++;
 	}
-	return NULL;
+	return all || lookers < LOOKERS_MAX ? found : NULL;
 }
 
 static bool may_do_all(int descriptor)
@@ -147,16 +158,19 @@ static void on_connection(evutil_socket_t listener, short what, void *context)
 	const struct timeval patience = {.tv_sec = ASK_WITHIN_S};
 	struct control *control = context;
 	int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct connection *connection = free_place(control);
+	struct connection *connection;
+	bool all;
 
 	(void)what;
 	if (descriptor < 0)
 		return;
+	all = may_do_all(descriptor);
+	connection = free_place(control, all);
 	if (!connection) {
 		(void)close(descriptor);
 		log_write(control->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING,
 			"too many ask at the control socket at once: %d are the most",
-			CONTROL_CONNECTIONS_MAX);
+			all ? CONTROL_CONNECTIONS_MAX : LOOKERS_MAX);
 		return;
 	}
 	connection->stream = bufferevent_socket_new(
@@ -169,7 +183,7 @@ static void on_connection(evutil_socket_t listener, short what, void *context)
 	connection->number = control->next++;
 	if (control->next == 0)
 		control->next = 1;
-	connection->all = may_do_all(descriptor);
+	connection->all = all;
 	bufferevent_setcb(connection->stream, on_readable, on_sent, on_ended, connection);
 	bufferevent_setwatermark(connection->stream, EV_READ, 0, CONTROL_SIZE_MAX);
 	bufferevent_set_timeouts(connection->stream, &patience, NULL);
@@ -301,6 +315,20 @@ int control_open(struct control **ret, struct event_base *loop, const char *dire
 	return 0;
 }
 
+void control_end(struct control *control)
+{
+	if (!control)
+		return;
+	if (control->event) {
+		event_free(control->event);
+		(void)unlink(control->path);
+	}
+	control->event = NULL;
+	if (control->descriptor >= 0)
+		(void)close(control->descriptor);
+	control->descriptor = -1;
+}
+
 void control_close(struct control *control)
 {
 	if (!control)
@@ -317,11 +345,6 @@ void control_close(struct control *control)
 		}
 		end(&control->connections[i]);
 	}
-	if (control->event) {
-		event_free(control->event);
-		(void)unlink(control->path);
-	}
-	if (control->descriptor >= 0)
-		(void)close(control->descriptor);
+	control_end(control);
 	free(control);
 }

@@ -27,6 +27,11 @@ typedef void (*control_asked_fn)(
  */
 int control_open(struct control **ret, struct event_base *loop, const char *directory,
 	struct log *log, control_asked_fn asked, void *context, char why[static 256]);
+
+/* Nobody new is listened to, and the socket's name is free; who is connected stays so. */
+void control_end(struct control *control);
+
+/* Says the last words as far as they go without waiting. */
 void control_close(struct control *control);
 
 /* Answers; after CONTROL_DONE and CONTROL_FAILED the connection ends. Who is gone is not answered.

@@ -196,7 +196,7 @@ static int converse(struct client *client, const struct control_request *request
 		say("this takes long: the agent goes on with it, and \"collective status\" shows "
 		    "how far it is");
 	else if (r == -EPIPE)
-		say("the agent has ended");
+		say("the agent has ended, or too many ask it at once");
 	else if (r < 0)
 		say("the agent cannot be asked: %s", strerror(-r));
 	else if (answer->kind == CONTROL_FAILED) {
