@@ -276,14 +276,90 @@ static void answer_events(struct agent *agent, uint32_t number)
 	done(agent, number);
 }
 
+/* Lists that are added to, or taken from. Each returns NULL, or why that cannot be. */
+
+static bool same_endpoint(const struct invite_endpoint *a, const struct invite_endpoint *b)
+{
+	return a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static const char *change_endpoints(
+	const struct agent *agent, enum control_mode mode, struct site_command *command)
+{
+	struct invite_endpoint list[INVITE_ENDPOINTS_MAX];
+	uint32_t count = site_endpoints(agent->site, list);
+
+	for (uint32_t i = 0; i < command->endpoint_count; i++) {
+		const struct invite_endpoint *one = &command->endpoints[i];
+		uint32_t at = 0;
+
+		while (at < count && !same_endpoint(&list[at], one))
+			at++;
+		if (mode == CONTROL_REMOVE && at == count)
+			return "this endpoint was never told";
+		if (mode == CONTROL_REMOVE)
+			memmove(&list[at], &list[at + 1], (--count - at) * sizeof list[0]);
+		else if (at == count && count == INVITE_ENDPOINTS_MAX)
+			return "an invite has room for three endpoints: remove one first";
+		else if (at == count)
+			list[count++] = *one;
+	}
+	command->endpoint_count = count;
+	memcpy(command->endpoints, list, sizeof list);
+	return NULL;
+}
+
+static const char *change_routes(
+	const struct agent *agent, enum control_mode mode, struct site_command *command)
+{
+	struct prefixes list = site_routes(agent->site);
+
+	for (uint32_t i = 0; i < command->routes.count; i++) {
+		const struct prefix *one = &command->routes.items[i];
+		uint32_t at = 0;
+
+		while (at < list.count && !prefix_equal(&list.items[at], one))
+			at++;
+		if (mode == CONTROL_REMOVE && at == list.count)
+			return "this site announces no such network";
+		if (mode == CONTROL_REMOVE)
+			memmove(&list.items[at], &list.items[at + 1],
+				(--list.count - at) * sizeof list.items[0]);
+		else if (at == list.count && list.count == FIELD_PREFIXES_MAX)
+			return "a certificate has room for no more networks";
+		else if (at == list.count)
+			list.items[list.count++] = *one;
+	}
+	prefixes_sort(&list);
+	command->routes = list;
+	return NULL;
+}
+
+static const char *change_list(
+	const struct agent *agent, enum control_mode mode, struct site_command *command)
+{
+	if (mode == CONTROL_REPLACE)
+		return NULL;
+	if (command->kind == SITE_COMMAND_ENDPOINTS)
+		return change_endpoints(agent, mode, command);
+	return command->kind == SITE_COMMAND_ROUTES ? change_routes(agent, mode, command) : NULL;
+}
+
 /* Asking. */
 
 static void command(struct agent *agent, uint32_t number, const struct control_request *request)
 {
 	struct site_command given = request->command;
 	struct site_event event = {.kind = SITE_EVENT_COMMAND, .command = &given};
+	const char *why = change_list(agent, request->mode, &given);
+	struct control_answer refusal = {.kind = CONTROL_FAILED};
 
 	given.request = number;
+	if (why) {
+		(void)snprintf(refusal.note, sizeof refusal.note, "%s", why);
+		answer(agent, number, &refusal);
+		return;
+	}
 	if (given.kind == SITE_COMMAND_DOWN) {
 		agent->down_asked = number;
 		agent_take_down(agent);

@@ -229,14 +229,44 @@ const struct command commands[] = {
 		.run = command_rotate,
 	},
 	{
-		.name = "endpoint set",
-		.arguments = "[HOST:PORT]...",
+		.name = "endpoint add",
+		.arguments = "HOST:PORT...",
 		.summary = "say where friends call this hub",
-		.help = "Names or addresses, up to three; PORT is 51821 where it is left out. "
+		.help = "Names or addresses, three in all; PORT is 51821 where it is left out. "
 			"Invites "
-			"that\nare made from now on carry them. Without any, none is known.",
+			"that\nare made from now on carry them.",
+		.least = 1,
 		.most = INVITE_ENDPOINTS_MAX,
-		.run = command_endpoint_set,
+		.run = command_endpoint_add,
+	},
+	{
+		.name = "endpoint remove",
+		.arguments = "HOST:PORT...",
+		.summary = "take that back",
+		.help = "",
+		.least = 1,
+		.most = INVITE_ENDPOINTS_MAX,
+		.run = command_endpoint_remove,
+	},
+	{
+		.name = "route add",
+		.arguments = "NETWORK...",
+		.summary = "announce networks of this home to the members",
+		.help = "An admin's agent is asked, and says yes or waits for its owner. Says "
+			"which "
+			"one.",
+		.least = 1,
+		.most = FIELD_PREFIXES_MAX,
+		.run = command_route_add,
+	},
+	{
+		.name = "route remove",
+		.arguments = "NETWORK...",
+		.summary = "announce them no more",
+		.help = "",
+		.least = 1,
+		.most = FIELD_PREFIXES_MAX,
+		.run = command_route_remove,
 	},
 	{
 		.name = "admin offer",
@@ -490,7 +520,7 @@ static void print_group(FILE *out, const char *group)
 /* Offers what a command can begin with. */
 static void offer_first_words(struct text_nearest *nearest)
 {
-	static const char *const groups[] = {"admin", "config", "endpoint"};
+	static const char *const groups[] = {"admin", "config", "endpoint", "route"};
 
 	for (size_t i = 0; i < command_count; i++) {
 		if (!strchr(commands[i].name, ' '))

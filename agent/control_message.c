@@ -55,6 +55,7 @@ static const struct item request_items[] = {
 	REQUEST(FORM_BOOL, command.approval, 0),
 	REQUEST(FORM_NUMBER64, command.lifetime_ms, FIELD_TIME_MAX),
 	REQUEST(FORM_HOSTS, command, 0),
+	REQUEST(FORM_NUMBER32, mode, CONTROL_MODES - 1),
 };
 
 static const struct item answer_items[] = {

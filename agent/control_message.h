@@ -27,8 +27,12 @@ enum control_kind {
 	CONTROL_KINDS,
 };
 
+/* How a list in a command, of endpoints or routes, stands to the one that is there. */
+enum control_mode { CONTROL_REPLACE, CONTROL_ADD, CONTROL_REMOVE, CONTROL_MODES };
+
 struct control_request {
 	uint32_t version; /* CONTROL_VERSION */
+	enum control_mode mode;
 	enum control_kind kind;
 	struct site_command command;
 	char text[CONTROL_TEXT_MAX]; /* that the command's points to */

@@ -334,16 +334,54 @@ int command_init(const struct invocation *invocation)
 
 /* Endpoints. */
 
-int command_endpoint_set(const struct invocation *invocation)
+static int change_endpoints(
+	const struct invocation *invocation, enum control_mode mode, const char *words)
 {
 	struct control_request request = request_of(SITE_COMMAND_ENDPOINTS);
-	struct option_list words = {.count = 0};
+	struct option_list list = {.count = 0};
 
+	request.mode = mode;
 	for (size_t i = 0; i < invocation->count; i++)
-		words.items[words.count++] = invocation->words[i];
-	if (read_endpoints(&words, &request.command) < 0)
+		list.items[list.count++] = invocation->words[i];
+	if (read_endpoints(&list, &request.command) < 0)
 		return STATUS_WRONG_USE;
-	return ask(invocation, false, &request, PATIENCE, show_words, NULL);
+	return ask(invocation, false, &request, PATIENCE, show_words, (void *)(uintptr_t)words);
+}
+
+int command_endpoint_add(const struct invocation *invocation)
+{
+	return change_endpoints(invocation, CONTROL_ADD, "invites made from now on carry it");
+}
+
+int command_endpoint_remove(const struct invocation *invocation)
+{
+	return change_endpoints(invocation, CONTROL_REMOVE, "invites made from now on lack it");
+}
+
+/* Routes. */
+
+static int change_routes(
+	const struct invocation *invocation, enum control_mode mode, const char *words)
+{
+	struct control_request request = request_of(SITE_COMMAND_ROUTES);
+	struct option_list list = {.count = 0};
+
+	request.mode = mode;
+	for (size_t i = 0; i < invocation->count; i++)
+		list.items[list.count++] = invocation->words[i];
+	if (read_networks(&list, &request.command.routes) < 0)
+		return STATUS_WRONG_USE;
+	return ask(invocation, false, &request, 2 * PATIENCE, show_words, (void *)(uintptr_t)words);
+}
+
+int command_route_add(const struct invocation *invocation)
+{
+	return change_routes(invocation, CONTROL_ADD, "announced: members can reach it");
+}
+
+int command_route_remove(const struct invocation *invocation)
+{
+	return change_routes(invocation, CONTROL_REMOVE, "not announced any more");
 }
 
 /* Inviting. */

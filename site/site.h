@@ -384,6 +384,13 @@ struct site_invite_view {
 
 bool site_invite_view(const struct site *site, uint32_t place, struct site_invite_view *ret);
 
+/* Where friends call this site, as it was told last. Returns how many places these are. */
+uint32_t site_endpoints(
+	const struct site *site, struct invite_endpoint ret[static INVITE_ENDPOINTS_MAX]);
+
+/* The networks that this site announces, or asks to announce. */
+struct prefixes site_routes(const struct site *site);
+
 /* The collective's own network; family ADDRESS_NONE before one is known. */
 struct prefix site_supernet(const struct site *site);
 

@@ -71,6 +71,29 @@ bool site_invite_view(const struct site *site, uint32_t place, struct site_invit
 	return true;
 }
 
+uint32_t site_endpoints(
+	const struct site *site, struct invite_endpoint ret[static INVITE_ENDPOINTS_MAX])
+{
+	if (site->hub_role) {
+		memcpy(ret, site->collective.endpoints, sizeof site->collective.endpoints);
+		return site->collective.endpoint_count;
+	}
+	memcpy(ret, site->published.items, sizeof site->published.items);
+	return site->published.count;
+}
+
+struct prefixes site_routes(const struct site *site)
+{
+	const struct member *self = site->has_collective ? site_member(site) : NULL;
+	struct certificate certificate = {.routes = {.count = 0}};
+
+	if (site->routes_wanted)
+		return site->routes;
+	if (self)
+		ledger_certificate(&site->ledger, self, &certificate);
+	return certificate.routes;
+}
+
 struct prefix site_supernet(const struct site *site)
 {
 	const struct prefix none = {{.family = ADDRESS_NONE}, 0};

@@ -4,7 +4,7 @@
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands='admin init invite invites uninvite approve join status expel leave rotate
-		endpoint doctor events ping up down agent config backup restore version help'
+		endpoint doctor route events ping up down agent config backup restore version help'
 	local options='--config --state --run --json --passphrase-file
 		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --help --version'
 	local keys='site.name site.lan interfaces.implementation
@@ -44,7 +44,7 @@ _collective() {
 	'' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
 	config | 'help config') mapfile -t COMPREPLY < <(compgen -W 'check example keys' -- "$current") ;;
 	admin | 'help admin') mapfile -t COMPREPLY < <(compgen -W 'offer add remove' -- "$current") ;;
-	endpoint | 'help endpoint') mapfile -t COMPREPLY < <(compgen -W 'set' -- "$current") ;;
+	endpoint | route | 'help endpoint' | 'help route') mapfile -t COMPREPLY < <(compgen -W 'add remove' -- "$current") ;;
 	'config keys') mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$current") ;;
 	'config check' | backup | restore) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 	esac

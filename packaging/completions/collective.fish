@@ -25,6 +25,7 @@ complete -c collective -s V -l version -d 'print the version'
 
 
 complete -c collective -n __fish_use_subcommand -a admin -d 'offer to be an admin, add or remove one'
+complete -c collective -n __fish_use_subcommand -a route -d 'announce networks of this home, or no more'
 complete -c collective -n __fish_use_subcommand -a doctor -d 'look what may stand in the way'
 complete -c collective -n __fish_use_subcommand -a ping -d 'ask a member how far it is'
 complete -c collective -n __fish_use_subcommand -a init -d "found a collective"
@@ -48,7 +49,7 @@ complete -c collective -n __fish_use_subcommand -a restore -d "rebuild this site
 complete -c collective -n __fish_use_subcommand -a version -d "print the version"
 complete -c collective -n __fish_use_subcommand -a help -d "explain a command"
 
-complete -c collective -n '__fish_seen_subcommand_from endpoint' -a set
+complete -c collective -n '__fish_seen_subcommand_from endpoint route' -a 'add remove'
 complete -c collective -n '__fish_seen_subcommand_from admin' -a 'offer add remove'
 complete -c collective -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check example keys' \
 	-a 'check example keys'
