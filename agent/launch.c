@@ -22,7 +22,11 @@
 extern char **environ;
 
 static const char *const unit_places[] = {
-	"/etc/systemd/system/" UNIT, "/usr/lib/systemd/system/" UNIT, "/lib/systemd/system/" UNIT};
+	"/etc/systemd/system/" UNIT,
+	"/usr/local/lib/systemd/system/" UNIT,
+	"/usr/lib/systemd/system/" UNIT,
+	"/lib/systemd/system/" UNIT,
+};
 
 /* Whether the unit's agent is the one that is meant: it knows its own directories only. */
 static bool has_unit(const struct invocation *invocation)
