@@ -49,7 +49,7 @@ has_said() { grep -qF -- "$2" "$work/$1"; }
 knows() {
 	at "$1" status --json | python3 -c "import json, sys
 d = json.load(sys.stdin); s = {s['name']: s for s in d['sites']}
-sys.exit(0 if $2 else json.dumps(d, indent=1))"
+sys.exit(0 if ($2) else json.dumps(d, indent=1))"
 }
 
 reaches() { site_run "$1" ping -q -c 1 -W "${3:-5}" "$2" >/dev/null 2>&1; }
@@ -174,10 +174,11 @@ lets_in() {
 }
 
 meet() {
-	local from to
-	for from in ann bob cam; do
-		for to in ann bob cam; do
-			[ "$from" = "$to" ] || world_wait 10 reaches "$from" "$(address_of "$to")" 1 || { echo "$from does not reach $to"; return 1; }
+	local from to address
+	for to in ann bob cam; do
+		address=$(address_of "$to")
+		for from in ann bob cam; do
+			[ "$from" = "$to" ] || world_wait 10 reaches "$from" "$address" 1 || { echo "$from does not reach $to"; return 1; }
 		done
 	done
 }
@@ -186,17 +187,17 @@ meet() {
 address_of() { at hub status --json | python3 -c "import json, sys; print(next(s['address'] for s in json.load(sys.stdin)['sites'] if s['name'] == '$1'))"; }
 
 hubs_status() {
-	knows hub "d['state'] == 'member' and d['collective']['supernet'] == '10.100.0.0/16' and len(d['collective']['id']) == 32" &&
-		knows hub "d['site']['name'] == 'home' and d['site']['address'] == '10.100.0.1' and d['site']['subnets'] == ['10.100.0.0/24'] and {'hub', 'admin'} <= set(d['site']['roles']) and d['site']['tags'] == []" &&
-		knows hub "set(s) == {'home', 'ann', 'bob', 'cam'} and s['home']['path'] == 'self' and d['troubles'] == []" &&
-		knows hub "all(s[n]['path'] == 'hub' and s[n]['last_heard_s'] < 60 and s[n]['rx_bytes'] > 0 and s[n]['tx_bytes'] > 0 and s[n]['endpoint'].startswith('203.0.113.') and s[n]['version'] for n in ('ann', 'bob', 'cam'))" &&
-		knows hub "all(l['used'] <= l['most'] for l in d['limits']) and d['counters']['gossip_received'] > 0"
+	knows hub "d['state'] == 'member' and d['collective']['supernet'] == '10.100.0.0/16' and len(d['collective']['id']) == 32 and
+		d['site']['name'] == 'home' and d['site']['address'] == '10.100.0.1' and d['site']['subnets'] == ['10.100.0.0/24'] and {'hub', 'admin'} <= set(d['site']['roles']) and d['site']['tags'] == [] and
+		set(s) == {'home', 'ann', 'bob', 'cam'} and s['home']['path'] == 'self' and d['troubles'] == [] and
+		all(s[n]['path'] == 'hub' and s[n]['last_heard_s'] < 60 and s[n]['rx_bytes'] > 0 and s[n]['tx_bytes'] > 0 and s[n]['endpoint'].startswith('203.0.113.') and s[n]['version'] for n in ('ann', 'bob', 'cam')) and
+		all(l['used'] <= l['most'] for l in d['limits']) and d['counters']['gossip_received'] > 0"
 }
 
 spokes_status() {
-	knows ann "d['state'] == 'member' and d['site']['name'] == 'ann' and d['site']['roles'] == [] and set(s) == {'home', 'ann', 'bob', 'cam'}" &&
-		knows ann "s['ann']['path'] == 'self' and s['home']['path'] == 'hub' and s['home']['endpoint'] == '$hub:51821' and s['home']['rx_bytes'] > 0 and s['home']['last_heard_s'] < 60" &&
-		knows ann "s['bob']['endpoint'] is None and s['bob']['path'] == 'hub' and s['bob']['subnets'] and d['troubles'] == []"
+	knows ann "d['state'] == 'member' and d['site']['name'] == 'ann' and d['site']['roles'] == [] and set(s) == {'home', 'ann', 'bob', 'cam'} and
+		s['ann']['path'] == 'self' and s['home']['path'] == 'hub' and s['home']['endpoint'] == '$hub:51821' and s['home']['rx_bytes'] > 0 and s['home']['last_heard_s'] < 60 and
+		s['bob']['endpoint'] is None and s['bob']['path'] == 'hub' and s['bob']['subnets'] and d['troubles'] == []"
 }
 
 for_people() {
@@ -323,13 +324,11 @@ reaches_nothing() {
 	own=$(site_run eve ip -4 -o address show dev collective0 | awk '{ sub("/.*", "", $4); print $4 }' | grep '^169\.254\.77\.') ||
 		{ echo 'no temporary address'; return 1; }
 	ann=$(address_of ann) bob=$(address_of bob)
-	# The whole configuration anew: WireGuard forgets that it was not answered.
-	site_run eve wg showconf collective0 | sed 's/^AllowedIPs.*/AllowedIPs = 0.0.0.0\/0/' >"$work/eve.conf" && site_run eve wg setconf collective0 "$work/eve.conf" &&
-		site_run eve ip -batch - <<-EOF || return
-			address add 10.100.1.77/32 dev collective0
-			route replace 192.168.99.0/24 dev collective0
-			route replace 10.100.0.0/16 dev collective0
-		EOF
+	site_run eve ip -batch - <<-EOF || return
+		address add 10.100.1.77/32 dev collective0
+		route replace 192.168.99.0/24 dev collective0
+		route replace 10.100.0.0/16 dev collective0
+	EOF
 	for address in 10.100.0.1 "$ann" 192.168.99.2; do
 		site_run eve ping -q -c 1 -W 0.5 -I "$own" "$address" >"$work/ping-$address" &
 		pings+=($!)
@@ -353,8 +352,10 @@ with_the_keys_of() {
 	eve_is_cut_off
 	at eve join - <"$work/$1.invite" >/dev/null 2>&1 &
 	world_wait 5 eves_interface_is_there && pid=$(agent_pid eve) && kill -STOP "$pid" || return
-	site_run eve nft delete table ip cut
-	"${@:2}" || result=1
+	# The configuration anew: WireGuard forgets what it was to send; and once more, that it was not answered.
+	site_run eve wg showconf collective0 | sed 's/^AllowedIPs.*/AllowedIPs = 0.0.0.0\/0/' >"$work/eve.conf"
+	site_run eve wg setconf collective0 "$work/eve.conf" && site_run eve nft delete table ip cut &&
+		site_run eve wg setconf collective0 "$work/eve.conf" && "${@:2}" || result=1
 	eve_is_cut_off
 	kill -KILL "$pid"
 	world_wait 5 agent_has_ended "$pid" && gives 0 up -- eve up && afresh eve || result=1
