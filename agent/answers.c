@@ -135,6 +135,28 @@ static void answer_own_counters(struct agent *agent, uint32_t number)
 	}
 }
 
+/* A site that was expelled is not told so: to it, too, the hub is silent. */
+static void answer_silence(struct agent *agent, uint32_t number)
+{
+	struct site_view view;
+
+	for (uint32_t i = 0; site_view(agent->site, i, &view); i++) {
+		struct control_answer what = {.kind = CONTROL_TROUBLE};
+		char since[USEC_TEXT_SIZE];
+
+		if (!(view.roles & ROLE_HUB) ||
+			(view.presence != SITE_SUSPECT && view.presence != SITE_DOWN))
+			continue;
+		usec_print(agent->now - view.heard_at, since);
+		(void)snprintf(what.text, sizeof what.text,
+			"hub %s was not heard for %s: it is down, UDP does not get through, or "
+			"this "
+			"site was expelled",
+			view.name, since);
+		answer(agent, number, &what);
+	}
+}
+
 static void answer_troubles(struct agent *agent, uint32_t number)
 {
 	const char *const troubles[] = {
@@ -167,6 +189,7 @@ static void answer_status(struct agent *agent, uint32_t number)
 	answer_limits(agent, number);
 	answer_own_counters(agent, number);
 	answer_troubles(agent, number);
+	answer_silence(agent, number);
 	done(agent, number);
 }
 

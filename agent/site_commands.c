@@ -633,7 +633,8 @@ int command_down(const struct invocation *invocation)
 {
 	struct control_request request = request_of(SITE_COMMAND_DOWN);
 
-	return ask(invocation, false, &request, 2 * PATIENCE, show_words,
+	/* What an agent left that was killed, only an agent knows to take away. */
+	return ask(invocation, true, &request, 2 * PATIENCE, show_words,
 		(void *)(uintptr_t) "down: interfaces, routes and rules were taken away");
 }
 

@@ -510,6 +510,15 @@ killed() {
 		both_ways ann 10.100.0.1 ann "$(address_of bob)"
 }
 
+# What a killed agent left is taken away as well, and comes back.
+down_after_a_kill() {
+	local pid
+	pid=$(agent_pid "$1")
+	kill -KILL "$pid" && world_wait 5 agent_has_ended "$pid" &&
+		gives 0 'interfaces, routes and rules were taken away' -- "$1" down && nothing_of_ours "$1" &&
+		gives 0 'the agent runs' -- "$1" up && world_wait 10 reaches "$1" 10.100.0.1 1
+}
+
 # What a person would find in a list of processes.
 is_called_collective() { [ "$(cat "/proc/$(agent_pid "$1")/comm")" = collective ]; }
 
@@ -599,6 +608,7 @@ check "leave takes everything off, and others lose it" leaves
 check "who is out is told how to come in again" is_out_for_good
 check "rotate changes the keys" has_rotated
 check "down and up keep the keys" down_and_up
+check "down takes away what a killed agent left" down_after_a_kill ann
 check "a spoke's agent that was killed is a member still" killed ann
 check "the hub's too" killed hub
 check "no log tells a secret" keeps_secrets
