@@ -5,24 +5,22 @@
 #include <stdio.h>
 #include <string.h>
 
-static const enum store_table tables[SITE_TABLES] = {
-	[SITE_TABLE_SETTING] = STORE_SETTING,
-	[SITE_TABLE_FACT] = STORE_FACT,
-	[SITE_TABLE_PRESHARED] = STORE_PRESHARED,
-	[SITE_TABLE_INVITE] = STORE_INVITE,
-	[SITE_TABLE_ENDPOINT] = STORE_ENDPOINT,
-	[SITE_TABLE_FLOOR] = STORE_FLOOR,
-};
-
-static const enum store_key_slot slots[SITE_KEY_SLOTS] = {
-	[SITE_KEY_IDENTITY] = STORE_KEY_IDENTITY,
-	[SITE_KEY_BACKBONE] = STORE_KEY_BACKBONE,
-	[SITE_KEY_BACKBONE_PENDING] = STORE_KEY_BACKBONE_PENDING,
-	[SITE_KEY_LINKS] = STORE_KEY_LINKS,
-	[SITE_KEY_LINKS_PENDING] = STORE_KEY_LINKS_PENDING,
-	[SITE_KEY_ADMIN] = STORE_KEY_ADMIN,
-	[SITE_KEY_ROOT] = STORE_KEY_ROOT,
-};
+/* The brain and the store say the same words, in the same order. */
+_Static_assert((int)SITE_TABLE_SETTING == (int)STORE_SETTING &&
+		       (int)SITE_TABLE_FACT == (int)STORE_FACT &&
+		       (int)SITE_TABLE_PRESHARED == (int)STORE_PRESHARED &&
+		       (int)SITE_TABLE_INVITE == (int)STORE_INVITE &&
+		       (int)SITE_TABLE_ENDPOINT == (int)STORE_ENDPOINT &&
+		       (int)SITE_TABLE_FLOOR == (int)STORE_FLOOR,
+	"tables of the brain are the store's");
+_Static_assert((int)SITE_KEY_IDENTITY == (int)STORE_KEY_IDENTITY &&
+		       (int)SITE_KEY_BACKBONE == (int)STORE_KEY_BACKBONE &&
+		       (int)SITE_KEY_BACKBONE_PENDING == (int)STORE_KEY_BACKBONE_PENDING &&
+		       (int)SITE_KEY_LINKS == (int)STORE_KEY_LINKS &&
+		       (int)SITE_KEY_LINKS_PENDING == (int)STORE_KEY_LINKS_PENDING &&
+		       (int)SITE_KEY_ADMIN == (int)STORE_KEY_ADMIN &&
+		       (int)SITE_KEY_ROOT == (int)STORE_KEY_ROOT,
+	"keys of the brain are the store's");
 
 /* Settings of the agent's own, which the brain does not know. */
 static const char *const port_settings[SITE_INTERFACES] = {
@@ -75,7 +73,7 @@ int keeper_restore(struct store *store, struct site *site, char why[static STORE
 	int r;
 
 	for (int slot = 0; slot < SITE_KEY_SLOTS; slot++) {
-		r = store_key_read(store, slots[slot], &key, why);
+		r = store_key_read(store, (enum store_key_slot)slot, &key, why);
 		if (r == -ENOENT)
 			continue;
 		if (r < 0)
@@ -86,7 +84,7 @@ int keeper_restore(struct store *store, struct site *site, char why[static STORE
 	for (int table = 0; table < SITE_TABLES; table++) {
 		struct restoring restoring = {.site = site, .table = (enum site_table)table};
 
-		r = store_walk(store, tables[table], restore_row, &restoring);
+		r = store_walk(store, (enum store_table)table, restore_row, &restoring);
 		if (r < 0) {
 			(void)snprintf(
 				why, STORE_WHY_SIZE, "the state cannot be read: %s", strerror(-r));
@@ -101,7 +99,7 @@ int keeper_restore(struct store *store, struct site *site, char why[static STORE
 static struct store_row row_of(const struct site_row *row)
 {
 	return (struct store_row){
-		.table = tables[row->table],
+		.table = (enum store_table)row->table,
 		.kind = row->kind,
 		.key_size = row->key_size,
 		.key = row->key,
@@ -122,8 +120,9 @@ static int save_keys(struct store *store, const struct site_actions *actions)
 		if (action->kind != SITE_SAVE_KEY)
 			continue;
 		r = key_is_zero(&action->key.key)
-			    ? store_key_remove(store, slots[action->key.slot])
-			    : store_key_write(store, slots[action->key.slot], &action->key.key);
+			    ? store_key_remove(store, (enum store_key_slot)action->key.slot)
+			    : store_key_write(store, (enum store_key_slot)action->key.slot,
+				      &action->key.key);
 	}
 	return r;
 }
@@ -136,9 +135,16 @@ static int promote_keys(struct store *store, const struct site_actions *actions)
 		const struct site_action *action = &actions->items[i];
 
 		if (action->kind == SITE_PROMOTE_KEY)
-			r = store_key_promote(store, slots[action->key.slot]);
+			r = store_key_promote(store, (enum store_key_slot)action->key.slot);
 	}
 	return r;
+}
+
+int keeper_put(struct store *store, const struct site_row *row)
+{
+	const struct store_row stored = row_of(row);
+
+	return store_write(store, &stored, 1);
 }
 
 int keeper_save(struct store *store, const struct site_actions *actions, bool *ret_any)

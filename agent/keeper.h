@@ -18,6 +18,9 @@ int keeper_restore(struct store *store, struct site *site, char why[static STORE
  */
 int keeper_save(struct store *store, const struct site_actions *actions, bool *ret_any);
 
+/* Keeps one row: for programs that prepare a state. Returns 0 or an error. */
+int keeper_put(struct store *store, const struct site_row *row);
+
 /* The private keys that interfaces of ours have or may have had. Returns how many these are. */
 uint32_t keeper_interface_keys(
 	struct store *store, struct key ret[static SITE_KEY_SLOTS], enum site_interface interface);

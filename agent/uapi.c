@@ -379,37 +379,12 @@ bool uapi_answer_is_whole(const struct uapi_answer *answer)
 	return answer->stage == UAPI_STAGE_WHOLE;
 }
 
-/* Whether a peer stands there twice, with others in between when it was read. */
-static bool has_twins(const struct wireguard_device *device)
-{
-	for (uint32_t i = 1; i < device->peer_count; i++) {
-		if (key_equal(&device->peers[i - 1].key, &device->peers[i].key))
-			return true;
-	}
-	return false;
-}
-
-/* Outputs are untouched on failure, so the device is judged before it is handed over. */
-static int hand_over(struct uapi_answer *answer, struct wireguard_device *ret)
-{
-	struct wireguard_device device;
-
-	wireguard_reading_end(&answer->reading, &device);
-	if (has_twins(&device)) {
-		wireguard_device_free(&device);
-		return -EBADMSG;
-	}
-	*ret = device;
-	sodium_memzero(&device, sizeof device);
-	return 0;
-}
-
 int uapi_answer_end(struct uapi_answer *answer, struct wireguard_device *ret)
 {
 	int r = uapi_answer_is_whole(answer) ? answer->result : -EBADMSG;
 
 	if (r == 0 && ret)
-		r = hand_over(answer, ret);
+		r = wireguard_reading_end(&answer->reading, ret);
 	wireguard_reading_drop(&answer->reading);
 	sodium_memzero(answer, sizeof *answer);
 	return r;

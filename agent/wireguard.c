@@ -167,7 +167,7 @@ static int compare_prefixes(const void *a, const void *b)
 	return prefix_compare(a, b);
 }
 
-void wireguard_reading_end(struct wireguard_reading *reading, struct wireguard_device *ret)
+int wireguard_reading_end(struct wireguard_reading *reading, struct wireguard_device *ret)
 {
 	struct wireguard_device *device = &reading->device;
 
@@ -180,8 +180,15 @@ void wireguard_reading_end(struct wireguard_reading *reading, struct wireguard_d
 	}
 	if (device->peer_count > 1)
 		qsort(device->peers, device->peer_count, sizeof *device->peers, compare_peers);
+	for (uint32_t i = 1; i < device->peer_count; i++) {
+		if (compare_peers(&device->peers[i - 1], &device->peers[i]) == 0) {
+			wireguard_reading_drop(reading);
+			return -EBADMSG;
+		}
+	}
 	*ret = *device;
 	sodium_memzero(reading, sizeof *reading);
+	return 0;
 }
 
 void wireguard_reading_drop(struct wireguard_reading *reading)

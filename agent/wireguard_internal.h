@@ -51,8 +51,11 @@ struct wireguard_peer *wireguard_reading_peer(
 /* Adds a prefix to the last peer. Returns 0 or -EBADMSG: no peer, or more than can be read. */
 int wireguard_reading_allow(struct wireguard_reading *reading, const struct prefix *prefix);
 
-/* Sorts what was read and hands it over. The reading is empty afterwards. */
-void wireguard_reading_end(struct wireguard_reading *reading, struct wireguard_device *ret);
+/*
+ * Sorts what was read and hands it over; the reading is empty afterwards. Returns 0, or -EBADMSG
+ * where a peer stood there twice with others in between.
+ */
+int wireguard_reading_end(struct wireguard_reading *reading, struct wireguard_device *ret);
 
 /* Throws away what was read so far. */
 void wireguard_reading_drop(struct wireguard_reading *reading);

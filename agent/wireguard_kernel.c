@@ -167,8 +167,7 @@ static int read_device(struct wireguard *wireguard, const char *name, struct wir
 		/* An interface of another kind is no device of this room. */
 		return r == -EOPNOTSUPP ? -ENODEV : r;
 	}
-	wireguard_reading_end(&reading, ret);
-	return 0;
+	return wireguard_reading_end(&reading, ret);
 }
 
 static int write_device(

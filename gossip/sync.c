@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define MILLION 1000000
 #define REPEATS 3
 #define ASKED_AGAIN_MAX 2 /* without an answer, before the usual interval */
 #define ASK_AGAIN_AFTER (2 * USEC_SECOND)
@@ -41,43 +40,23 @@ static bool same_id(const struct row_id *a, const struct row_id *b)
 
 /* Budgets. */
 
-static void refill(struct budget *budget, usec_t now, int64_t per_second, int64_t burst)
-{
-	usec_t gone = now - budget->at;
-
-	if (gone > 10 * USEC_SECOND)
-		gone = 10 * USEC_SECOND;
-	budget->left += gone * per_second;
-	if (budget->left > burst * MILLION)
-		budget->left = burst * MILLION;
-	budget->at = now;
-}
-
-static bool spend(struct budget *budget)
-{
-	if (budget->left < MILLION)
-		return false;
-	budget->left -= MILLION;
-	return true;
-}
-
 /* Facts by admins and root, and those that hubs bring, have a share that floods do not reach. */
 static bool may_verify(struct sync *sync, struct neighbour *from, usec_t now, enum fact_kind kind)
 {
 	uint32_t count = sync->neighbours.count > 0 ? sync->neighbours.count : 1;
 	bool plenty;
 
-	refill(&sync->verify, now, SYNC_VERIFY_PER_SECOND, SYNC_VERIFY_PER_SECOND);
-	refill(&sync->verify_reserved, now, SYNC_VERIFY_RESERVED, SYNC_VERIFY_RESERVED);
-	refill(&from->verify, now, SYNC_VERIFY_PER_SECOND / count + 1,
+	budget_refill(&sync->verify, now, SYNC_VERIFY_PER_SECOND, SYNC_VERIFY_PER_SECOND);
+	budget_refill(&sync->verify_reserved, now, SYNC_VERIFY_RESERVED, SYNC_VERIFY_RESERVED);
+	budget_refill(&from->verify, now, SYNC_VERIFY_PER_SECOND / count + 1,
 		SYNC_VERIFY_PER_SECOND / count + 1);
 	/* While there is plenty nobody has to wait; then each neighbour has its share. */
-	plenty = sync->verify.left > SYNC_VERIFY_PER_SECOND / 2 * (int64_t)MILLION;
-	if ((plenty || spend(&from->verify)) && spend(&sync->verify))
+	plenty = sync->verify.left > SYNC_VERIFY_PER_SECOND / 2 * BUDGET_ONE;
+	if ((plenty || budget_spend(&from->verify)) && budget_spend(&sync->verify))
 		return true;
 	/* Whoever brings forgeries has no part in the reserve. */
 	return (from->kind == NEIGHBOUR_HUB || (kind != FACT_RECORD && from->forged == 0)) &&
-	       spend(&sync->verify_reserved);
+	       budget_spend(&sync->verify_reserved);
 }
 
 /* Neighbours. */
@@ -94,8 +73,8 @@ void sync_init(struct sync *sync, const struct sync_options *options, struct led
 	uint32_t *order = (uint32_t *)(void *)(items + options->neighbours_max);
 
 	*sync = (struct sync){.options = *options, .ledger = ledger, .prng = prng};
-	sync->verify.left = SYNC_VERIFY_PER_SECOND * (int64_t)MILLION;
-	sync->verify_reserved.left = SYNC_VERIFY_RESERVED * (int64_t)MILLION;
+	sync->verify.left = SYNC_VERIFY_PER_SECOND * BUDGET_ONE;
+	sync->verify_reserved.left = SYNC_VERIFY_RESERVED * BUDGET_ONE;
 	table_init(&sync->neighbours, items, order, options->neighbours_max,
 		sizeof(struct neighbour), offsetof(struct neighbour, id), ROW_ID_SIZE);
 }
@@ -178,8 +157,8 @@ static void doubt(struct sync *sync, struct neighbour *n, usec_t now)
 bool sync_connect(struct sync *sync, usec_t now, const struct row_id *id, enum neighbour_kind kind)
 {
 	struct neighbour *n = sync_neighbour(sync, id);
-	struct budget messages = {now, SYNC_MESSAGES_BURST * (int64_t)MILLION};
-	struct budget answers = {now, SYNC_ANSWER_BURST * (int64_t)MILLION};
+	struct budget messages = {now, SYNC_MESSAGES_BURST * BUDGET_ONE};
+	struct budget answers = {now, SYNC_ANSWER_BURST * BUDGET_ONE};
 
 	if (!n) {
 		n = table_add(&sync->neighbours, id->bytes);
@@ -536,7 +515,7 @@ static void send(struct sync *sync, struct neighbour *n, uint64_t wall, struct m
 	to->to = n->id;
 	to->size = message_write(message, &sync->ledger->collective, to->bytes);
 	/* What a neighbour makes us say is bounded, however little its question cost it. */
-	n->answers.left -= (int64_t)to->size * MILLION;
+	n->answers.left -= (int64_t)to->size * BUDGET_ONE;
 	sync->counters[SYNC_SENT]++;
 }
 
@@ -828,9 +807,9 @@ static int admit(struct sync *sync, struct neighbour *n, usec_t now, const void 
 {
 	int r = message_read(message, &sync->ledger->collective, bytes, size);
 
-	refill(&n->messages, now, SYNC_MESSAGES_PER_SECOND, SYNC_MESSAGES_BURST);
+	budget_refill(&n->messages, now, SYNC_MESSAGES_PER_SECOND, SYNC_MESSAGES_BURST);
 	if (r < 0) {
-		(void)spend(&n->messages);
+		(void)budget_spend(&n->messages);
 		n->refused++;
 		sync->counters[r == -EXDEV     ? SYNC_FOREIGN
 			       : r == -ENOTSUP ? SYNC_NEWER
@@ -841,7 +820,7 @@ static int admit(struct sync *sync, struct neighbour *n, usec_t now, const void 
 		n->deltas_due--;
 		return 0;
 	}
-	if (!spend(&n->messages)) {
+	if (!budget_spend(&n->messages)) {
 		n->refused++;
 		sync->counters[SYNC_OVER_BUDGET]++;
 		return -EDQUOT;
@@ -990,7 +969,7 @@ static bool send_out(struct sync *sync, struct neighbour *n, usec_t now, uint64_
 	struct message message = {.type = MESSAGE_DELTA};
 	uint32_t i = 0;
 
-	refill(&n->answers, now, SYNC_ANSWER_PER_SECOND, SYNC_ANSWER_BURST);
+	budget_refill(&n->answers, now, SYNC_ANSWER_PER_SECOND, SYNC_ANSWER_BURST);
 	while (i < n->out_count) {
 		struct sync_out *out = &n->out[i];
 

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "base/budget.h"
 #include "base/prng.h"
 #include "base/usec.h"
 #include "gossip/message.h"
@@ -43,12 +44,6 @@ enum neighbour_kind {
 	NEIGHBOUR_HUB,   /* a hub, seen from anywhere */
 	NEIGHBOUR_SPOKE, /* a site, seen from its hub */
 	NEIGHBOUR_LINK,  /* a site at the other end of a direct link */
-};
-
-/* A number that is refilled with time. */
-struct budget {
-	usec_t at;
-	int64_t left; /* in millionths */
 };
 
 /* A row whose facts are to be sent: those newer than have. */

@@ -27,9 +27,7 @@ struct founded {
 static void put(struct host *host, const struct site_row *row)
 {
 	const struct store_row stored = {
-		.table = row->table == SITE_TABLE_SETTING ? STORE_SETTING
-			 : row->table == SITE_TABLE_FACT  ? STORE_FACT
-							  : STORE_PRESHARED,
+		.table = (enum store_table)row->table,
 		.kind = row->kind,
 		.key_size = row->key_size,
 		.key = row->key,

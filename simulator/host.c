@@ -16,24 +16,10 @@
 #define PORT_PONG 8
 #define PING_SIZE 56
 
-static const enum store_table tables[SITE_TABLES] = {
-	[SITE_TABLE_SETTING] = STORE_SETTING,
-	[SITE_TABLE_FACT] = STORE_FACT,
-	[SITE_TABLE_PRESHARED] = STORE_PRESHARED,
-	[SITE_TABLE_INVITE] = STORE_INVITE,
-	[SITE_TABLE_ENDPOINT] = STORE_ENDPOINT,
-	[SITE_TABLE_FLOOR] = STORE_FLOOR,
-};
-
-static const enum store_key_slot slots[SITE_KEY_SLOTS] = {
-	[SITE_KEY_IDENTITY] = STORE_KEY_IDENTITY,
-	[SITE_KEY_BACKBONE] = STORE_KEY_BACKBONE,
-	[SITE_KEY_BACKBONE_PENDING] = STORE_KEY_BACKBONE_PENDING,
-	[SITE_KEY_LINKS] = STORE_KEY_LINKS,
-	[SITE_KEY_LINKS_PENDING] = STORE_KEY_LINKS_PENDING,
-	[SITE_KEY_ADMIN] = STORE_KEY_ADMIN,
-	[SITE_KEY_ROOT] = STORE_KEY_ROOT,
-};
+/* The brain and the store say the same words, in the same order: agent/keeper.c holds them
+ * together. */
+_Static_assert((int)SITE_TABLE_FLOOR == (int)STORE_FLOOR, "tables of the brain are the store's");
+_Static_assert((int)SITE_KEY_ROOT == (int)STORE_KEY_ROOT, "keys of the brain are the store's");
 
 static uint64_t host_wall_at(const struct host *host, usec_t at)
 {
@@ -233,7 +219,7 @@ void host_receive(struct host *host, const struct packet *packet)
 static struct store_row row_of(const struct site_row *row)
 {
 	return (struct store_row){
-		.table = tables[row->table],
+		.table = (enum store_table)row->table,
 		.kind = row->kind,
 		.key_size = row->key_size,
 		.key = row->key,
@@ -261,7 +247,7 @@ static int save_key(struct host *host, enum site_key_slot slot, const struct key
 		secret_from_seed(&secret, key);
 		host_set_identity(host, &secret);
 	}
-	return store_key_write(host->store, slots[slot], key);
+	return store_key_write(host->store, (enum store_key_slot)slot, key);
 }
 
 static void set_device(struct host *host, const struct key *key)
@@ -552,8 +538,8 @@ static void save_all(struct host *host, const struct site_actions *actions, stru
 
 		if (action->kind == SITE_PROMOTE_KEY)
 			after->saved = host->full ? -ENOSPC
-						  : store_key_promote(
-							    host->store, slots[action->key.slot]);
+						  : store_key_promote(host->store,
+							    (enum store_key_slot)action->key.slot);
 	}
 }
 
@@ -680,8 +666,7 @@ static int restore_row(const struct store_row *row, void *context)
 		.size = (uint16_t)row->size,
 	};
 
-	while (tables[restored.table] != row->table)
-		restored.table++;
+	restored.table = (enum site_table)row->table;
 	memcpy(restored.key, row->key, row->key_size);
 	if (row->size > 0)
 		memcpy(restored.bytes, row->bytes, row->size);
@@ -695,11 +680,11 @@ static void restore(struct host *host)
 	struct key key;
 
 	for (int slot = 0; slot < SITE_KEY_SLOTS; slot++) {
-		if (store_key_read(host->store, slots[slot], &key, why) == 0)
+		if (store_key_read(host->store, (enum store_key_slot)slot, &key, why) == 0)
 			site_restore_key(host->site, (enum site_key_slot)slot, &key);
 	}
 	for (int table = 0; table < SITE_TABLES; table++)
-		assert(store_walk(host->store, tables[table], restore_row, host) == 0);
+		assert(store_walk(host->store, (enum store_table)table, restore_row, host) == 0);
 }
 
 /* Very many hosts may never run: only those that do need room for all others. */

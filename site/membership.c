@@ -329,17 +329,8 @@ static void receive_join_reply(
 
 static bool spend_join(struct site *site)
 {
-	struct budget *budget = &site->join_budget;
-	usec_t gone = usec_min(site->now - budget->at, 10 * USEC_SECOND);
-
-	budget->left += gone * JOIN_REQUESTS_PER_SECOND;
-	if (budget->left > JOIN_REQUESTS_BURST * USEC_SECOND)
-		budget->left = JOIN_REQUESTS_BURST * USEC_SECOND;
-	budget->at = site->now;
-	if (budget->left < USEC_SECOND)
-		return false;
-	budget->left -= USEC_SECOND;
-	return true;
+	budget_refill(&site->join_budget, site->now, JOIN_REQUESTS_PER_SECOND, JOIN_REQUESTS_BURST);
+	return budget_spend(&site->join_budget);
 }
 
 /* The sites that say an admin's agent runs there; the next one from place on. */

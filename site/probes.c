@@ -21,19 +21,11 @@
 
 static bool spend_answer(struct site *site)
 {
-	struct budget *budget = &site->probe_budget;
-	usec_t gone = usec_min(site->now - budget->at, 10 * USEC_SECOND);
-
-	budget->left += gone * ANSWERS_PER_SECOND;
-	if (budget->left > ANSWERS_BURST * USEC_SECOND)
-		budget->left = ANSWERS_BURST * USEC_SECOND;
-	budget->at = site->now;
-	if (budget->left < USEC_SECOND) {
-		site->counters[SITE_COUNT_PROBE_OVER]++;
-		return false;
-	}
-	budget->left -= USEC_SECOND;
-	return true;
+	budget_refill(&site->probe_budget, site->now, ANSWERS_PER_SECOND, ANSWERS_BURST);
+	if (budget_spend(&site->probe_budget))
+		return true;
+	site->counters[SITE_COUNT_PROBE_OVER]++;
+	return false;
 }
 
 static void send_number(struct site *site, struct site_actions *out, enum envelope_type type,

@@ -361,7 +361,7 @@ TEST(parts_of_a_peer_are_one)
 	assert_int_equal(read_exactly(message_of(room, first, 2), &reading), 0);
 	assert_int_equal(read_exactly(message_of(room, second, 1), &reading), 0);
 	assert_int_equal(read_exactly(message_of(room, third, 2), &reading), 0);
-	wireguard_reading_end(&reading, &device);
+	assert_int_equal(wireguard_reading_end(&reading, &device), 0);
 	assert_int_equal(device.port, 7);
 	assert_int_equal(device.private_key.bytes[0], 5);
 	assert_int_equal(device.peer_count, 3);
@@ -471,7 +471,7 @@ static int read_rows(const struct row *rows, size_t count, struct wireguard_devi
 	r = read_exactly(message, &reading);
 	assert_true(r == 0 || r == -EBADMSG);
 	if (r == 0)
-		wireguard_reading_end(&reading, ret);
+		r = wireguard_reading_end(&reading, ret);
 	else
 		wireguard_reading_drop(&reading);
 	return r;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/uapi.h"
+#include "tests/fuzz/device.h"
 #include "tests/fuzz/fuzz.h"
 
 static int read_in(const char *bytes, size_t size, size_t piece, struct wireguard_device *ret)
@@ -24,30 +25,6 @@ static int read_in(const char *bytes, size_t size, size_t piece, struct wireguar
 	REQUIRE(pushed == 0 || r == -EBADMSG);
 	REQUIRE(r <= 0 && r >= -4095);
 	return r;
-}
-
-static void check(const struct wireguard_device *device)
-{
-	uint32_t allowed = 0;
-
-	REQUIRE(device->peer_count <= WIREGUARD_PEERS_MAX);
-	REQUIRE(device->allowed_count <= WIREGUARD_ALLOWED_MAX);
-	for (uint32_t i = 0; i < device->peer_count; i++) {
-		const struct wireguard_peer *peer = &device->peers[i];
-
-		REQUIRE(i == 0 || memcmp(peer[-1].key.bytes, peer->key.bytes, KEY_SIZE) < 0);
-		REQUIRE(!peer->has_endpoint || peer->endpoint.port > 0);
-		REQUIRE(peer->allowed + peer->allowed_count <= device->allowed_count);
-		for (uint32_t j = 0; j < peer->allowed_count; j++) {
-			const struct prefix *prefix = &device->allowed[peer->allowed + j];
-			struct prefix canonical = prefix_canonical(prefix);
-
-			REQUIRE(prefix_equal(&canonical, prefix));
-			REQUIRE(j == 0 || prefix_compare(prefix - 1, prefix) <= 0);
-		}
-		allowed += peer->allowed_count;
-	}
-	REQUIRE(allowed == device->allowed_count);
 }
 
 static void require_same(const struct wireguard_device *a, const struct wireguard_device *b)
@@ -124,7 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 	REQUIRE(read_in(text, size - 1, bytes[0] ? bytes[0] : 1, &other) == r);
 	if (r < 0)
 		return 0;
-	check(&device);
+	fuzz_check_device(&device);
 	require_same(&device, &other);
 	check_written(&device);
 	wireguard_device_free(&device);

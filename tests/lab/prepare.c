@@ -19,6 +19,7 @@
 
 #include <sodium.h>
 
+#include "agent/keeper.h"
 #include "gossip/authority.h"
 #include "gossip/certificate.h"
 #include "site/rows.h"
@@ -74,19 +75,7 @@ static struct key draw(void)
 
 static void put(struct store *store, const struct site_row *row)
 {
-	const struct store_row stored = {
-		.table = row->table == SITE_TABLE_SETTING ? STORE_SETTING
-			 : row->table == SITE_TABLE_FACT  ? STORE_FACT
-							  : STORE_PRESHARED,
-		.kind = row->kind,
-		.key_size = row->key_size,
-		.key = row->key,
-		.version = row->version,
-		.bytes = row->bytes,
-		.size = row->size,
-	};
-
-	check(store_write(store, &stored, 1) == 0, "a row cannot be written");
+	check(keeper_put(store, row) == 0, "a row cannot be written");
 }
 
 static void put_fact(struct store *store, const uint8_t *bytes, size_t size)
