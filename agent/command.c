@@ -446,7 +446,7 @@ static void print_overview(FILE *out)
 		char left[48];
 
 		(void)snprintf(left, sizeof left, "%s %s", commands[i].name, commands[i].arguments);
-		(void)fprintf(out, "  %-22s %s\n", left, commands[i].summary);
+		(void)fprintf(out, "  %-28s %s\n", left, commands[i].summary);
 	}
 	(void)fputs("\nOptions, before or after the command:\n", out);
 	for (int i = 0; i < OPTIONS; i++) {
@@ -513,7 +513,7 @@ static void print_group(FILE *out, const char *group)
 	for (size_t i = 0; i < command_count; i++) {
 		if (strncmp(commands[i].name, group, length) == 0 &&
 			commands[i].name[length] == ' ')
-			(void)fprintf(out, "  %-22s %s\n", commands[i].name, commands[i].summary);
+			(void)fprintf(out, "  %-28s %s\n", commands[i].name, commands[i].summary);
 	}
 }
 

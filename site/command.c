@@ -417,6 +417,7 @@ static void change_routes(
 	site->routes = command->routes;
 	site->routes_wanted = true;
 	site->routes_request = command->request;
+	site->routes_told = false;
 	site->routes_ask_at = site->now;
 }
 
@@ -636,6 +637,9 @@ void site_command(struct site *site, const struct site_command *command, struct 
 			out->items[i].reply.status != SITE_REPLY_PROGRESS)
 			site->unsaved.request = out->items[i].reply.request;
 	}
+	/* Confirmations of what was not kept are none to wait for. */
+	if (site->saving && site->watch_request == command->request)
+		site->unsaved.request = command->request;
 }
 
 /* How many have heard of an expulsion: said when all have, or after a while. */

@@ -80,8 +80,10 @@ static void ask(
 	size = petition_write(
 		&petition, &site->identity, &site->ledger.collective, site->options.crypto, bytes);
 	site_send(out, &site->collective.address, &theirs.address, SITE_PORT, bytes, size);
-	if (!routes || site->routes_request == 0)
+	/* Said once: it is asked again and again. */
+	if (!routes || site->routes_request == 0 || site->routes_told)
 		return;
+	site->routes_told = true;
 	site_reply(out, site->routes_request, SITE_REPLY_PROGRESS,
 		"is asked; an admin may have to approve it");
 	memcpy(out->items[out->count - 1].reply.name, theirs.name, sizeof theirs.name);

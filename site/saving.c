@@ -18,6 +18,8 @@ static void answer_unsaved(struct site *site, struct site_actions *out)
 
 	if (unsaved->request == 0)
 		return;
+	if (site->watch_request == unsaved->request)
+		site->watch_request = 0;
 	if (unsaved->invite[0])
 		invitations_drop(&site->invitations, unsaved->invite);
 	site_reply(out, unsaved->request, SITE_REPLY_FAILED,

@@ -203,6 +203,7 @@ struct site {
 	uint32_t renew_turn;
 	bool end_told; /* that our certificate ends soon was written down */
 	uint32_t routes_request;
+	bool routes_told; /* whoever asked knows which admin is asked */
 	struct site_petition petitions[SITE_PETITIONS_MAX];
 	uint64_t equivocations; /* that were written down */
 	struct row_id watched;  /* an expulsion whose confirmations are told */

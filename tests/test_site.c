@@ -2175,6 +2175,28 @@ static struct site_view view_of(const struct machine *machine, const char *name)
 	return view;
 }
 
+TEST(an_expulsion_that_cannot_be_kept_is_refused_and_not_said)
+{
+	struct world *world = *state;
+	struct machine *hub;
+	uint32_t deltas;
+
+	gather(world, 2);
+	hub = &world->machines[0];
+	run(world, USEC_MINUTE);
+	hub->full = true;
+	deltas = hub->deltas;
+	(void)command(world, hub, named(SITE_COMMAND_EXPEL, "bert"));
+	run(world, USEC_SECOND);
+	assert_true(hub->answered);
+	assert_int_equal(hub->reply.reply.status, SITE_REPLY_FAILED);
+	assert_int_equal(hub->deltas, deltas);
+	/* It is kept and said as soon as that can be. */
+	hub->full = false;
+	run(world, USEC_MINUTE);
+	assert_true(hub->deltas > deltas);
+}
+
 TEST(a_ping_says_how_far_a_member_is)
 {
 	struct world *world = *state;
@@ -3509,6 +3531,7 @@ int main(void)
 		CARRIED(the_guard_of_a_network_that_nobody_has_outlives_restarts_until_taken_down),
 		CARRIED(a_network_that_was_granted_again_is_guarded_as_any_other),
 		CARRIED(the_links_have_an_interface_of_their_own_with_the_same_address),
+		CARRIED(an_expulsion_that_cannot_be_kept_is_refused_and_not_said),
 		CARRIED(a_ping_says_how_far_a_member_is),
 		CARRIED(a_ping_without_answer_ends_after_2_s),
 		CARRIED(nobody_is_pinged_who_is_no_member),

@@ -51,6 +51,8 @@ under_traffic() {
 
 ended() { ! kill -0 "$1" 2>/dev/null; }
 
+is_the_kernels() { site_run hub ip -d link show collective0 | grep -qw wireguard && ! site_run hub pgrep -x wireguard-go; }
+
 rtt_is_long() { site_run ann ping -q -c 5 -i 0.2 "$hub" | awk -F/ '/^rtt/ { exit !($4 >= 10) }'; }
 
 keys_change() {
@@ -95,6 +97,7 @@ for site in ann bob; do
 	collective hub invite "$site" 2>/dev/null | collective "$site" join - >/dev/null 2>&1 || world_fail "$site does not join"
 done
 
+check "the kernel's WireGuard was taken where nothing else was chosen" is_the_kernels
 check "the line is a long one" rtt_is_long
 check "a site changes its keys and preshared keys, and of 100 packets/s none is lost" keys_change ann 5
 check "a hub changes its keys and preshared keys, and of 100 packets/s none is lost" keys_change hub 14
