@@ -124,6 +124,8 @@ int carrier_open(struct carrier **ret, const struct carrier_options *options,
 		r = watch_open(&carrier->watch);
 	if (r == 0)
 		r = carrier_ground_review(carrier);
+	if (r == 0)
+		carrier_filter_open(carrier);
 	if (r < 0) {
 		(void)snprintf(why, WIREGUARD_WHY_SIZE, "the kernel's network cannot be asked: %s",
 			strerror(-r));
@@ -147,6 +149,7 @@ void carrier_close(struct carrier *carrier)
 	}
 	for (int i = 0; i < WIREGUARD_KINDS; i++)
 		wireguard_close(carrier->doors[i]);
+	carrier_filter_close(carrier);
 	watch_close(carrier->watch);
 	netlink_close(carrier->netlink);
 	free(carrier->stray_routes);
@@ -276,6 +279,8 @@ void carrier_apply(struct carrier *carrier, usec_t now)
 	carrier->troubled = false;
 	r = carrier_ground_prepare(carrier);
 	if (r == 0)
+		carrier_filter_apply(carrier);
+	if (r == 0)
 		r = apply_devices(carrier);
 	/* Guards stand whatever became of the interfaces. */
 	if (r != -EPERM) {
@@ -284,6 +289,7 @@ void carrier_apply(struct carrier *carrier, usec_t now)
 		r = r < 0 ? r : ground;
 	}
 	remove_devices(carrier);
+	carrier_filter_end(carrier);
 	if (r >= 0)
 		r = carrier_ground_apply(carrier);
 	conclude(carrier, r);
@@ -366,6 +372,7 @@ static void tick(struct carrier *carrier, usec_t now)
 		(void)carrier_read(carrier, now, (enum site_interface)i);
 		any = any || carrier->devices[i].wanted;
 	}
+	carrier_filter_review(carrier);
 	carrier->tick_at = any ? now + TICK_EVERY : USEC_NEVER;
 }
 

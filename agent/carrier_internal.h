@@ -6,6 +6,7 @@
 #pragma once
 
 #include "agent/carrier.h"
+#include "agent/filter.h"
 #include "agent/link.h"
 #include "agent/netlink.h"
 #include "agent/route.h"
@@ -87,6 +88,17 @@ struct carrier_device {
 	struct wireguard_device seen; /* as it was read last */
 };
 
+/* The packet filter. */
+struct carrier_filter {
+	struct netlink *netlink; /* NULL: the kernel has none */
+	bool there;
+	struct filter set;       /* as it was set; zero: by an older agent */
+	struct filter_seal seal; /* and as it stood then, */
+	uint32_t generation;     /* or when it was looked at last */
+	bool refused;
+	usec_t again_at;
+};
+
 struct carrier {
 	struct carrier_options options;
 	struct log *log;
@@ -98,6 +110,7 @@ struct carrier {
 	struct table peers;
 	struct table allowed;
 	struct table routes;
+	struct carrier_filter filter;
 	bool inner_default[CARRIER_FAMILIES];
 	bool routes_due;
 	bool settled;
@@ -194,3 +207,18 @@ int carrier_ground_review(struct carrier *carrier);
 
 /* Routes that led there are gone with an interface. */
 void carrier_ground_lost(struct carrier *carrier, enum site_interface interface);
+
+/* carrier_filter.c: what this machine takes in. */
+
+/* Looks whether there is one; a kernel without any is said, and worked with. */
+void carrier_filter_open(struct carrier *carrier);
+void carrier_filter_close(struct carrier *carrier);
+
+/* Before packets may come in: sets what is wanted, where that is not there. */
+void carrier_filter_apply(struct carrier *carrier);
+
+/* Behind the last interface: takes it away. */
+void carrier_filter_end(struct carrier *carrier);
+
+/* Looks whether it is as it was set. */
+void carrier_filter_review(struct carrier *carrier);

@@ -403,6 +403,11 @@ static void look_at_firewall(struct examination *examination)
 			"the firewall was not looked at: that needs root");
 		return;
 	}
+	if (r < 0)
+		find(examination, DOCTOR_NOTE, "packet filter", "modprobe nf_tables",
+			"the kernel has no nf_tables (%s): members can reach this machine also by "
+			"its addresses in networks that it does not announce",
+			strerror(-r));
 	if (r < 0 || !firewall.drops[0]) {
 		find(examination, DOCTOR_WELL, "forwarding", "",
 			"no firewall drops what is forwarded by default");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/netlink.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stddef.h>
@@ -19,7 +20,9 @@
 
 struct netlink {
 	struct mnl_socket *socket;
-	uint32_t sequence;
+	uint32_t sequence; /* of the last request, */
+	uint32_t first;    /* and of the first that goes out with it */
+	struct nlmsghdr *last;
 	char complaint[COMPLAINT_SIZE];
 	uint8_t request[NETLINK_REQUEST_MAX];
 	uint8_t answer[ANSWER_SIZE];
@@ -67,17 +70,39 @@ void netlink_close(struct netlink *netlink)
 	free(netlink);
 }
 
-struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags)
+static struct nlmsghdr *put_header(
+	struct netlink *netlink, void *where, uint16_t type, uint16_t flags)
 {
-	struct nlmsghdr *message = mnl_nlmsg_put_header(netlink->request);
+	struct nlmsghdr *message = mnl_nlmsg_put_header(where);
 
 	message->nlmsg_type = type;
 	message->nlmsg_flags = NLM_F_REQUEST | flags;
+	message->nlmsg_seq = ++netlink->sequence;
+	netlink->last = message;
+	return message;
+}
+
+struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags)
+{
+	netlink->first = netlink->sequence + 1;
 	/* The end of a list is marked; of all else an acknowledgement says that it was done. */
 	if ((flags & NLM_F_DUMP) != NLM_F_DUMP)
-		message->nlmsg_flags |= NLM_F_ACK;
-	message->nlmsg_seq = ++netlink->sequence;
-	return message;
+		flags |= NLM_F_ACK;
+	return put_header(netlink, netlink->request, type, flags);
+}
+
+struct nlmsghdr *netlink_begin_batch(struct netlink *netlink, uint16_t type)
+{
+	netlink->first = netlink->sequence + 1;
+	return put_header(netlink, netlink->request, type, 0);
+}
+
+struct nlmsghdr *netlink_next(struct netlink *netlink, uint16_t type, uint16_t flags)
+{
+	char *end = mnl_nlmsg_get_payload_tail(netlink->last);
+
+	assert(end - (char *)netlink->request < NETLINK_REQUEST_MAX / 2);
+	return put_header(netlink, end, type, flags);
 }
 
 /* Words stand behind a number, in what ends a list and in all other errors. */
@@ -120,7 +145,7 @@ static void take(struct netlink *netlink, const struct nlmsghdr *message, struct
 {
 	int r = 0;
 
-	if (message->nlmsg_seq != netlink->sequence)
+	if (message->nlmsg_seq - netlink->first > netlink->sequence - netlink->first)
 		return;
 	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 		answer->interrupted = true;
@@ -167,7 +192,8 @@ int netlink_run(struct netlink *netlink, netlink_each_fn each, void *context)
 {
 	const struct nlmsghdr *message = (const void *)netlink->request;
 	struct answer answer = {.each = each, .context = context};
-	size_t size = message->nlmsg_len;
+	size_t size = (size_t)((const uint8_t *)mnl_nlmsg_get_payload_tail(netlink->last) -
+			       netlink->request);
 	ssize_t sent;
 	int r = 0;
 

@@ -27,7 +27,7 @@ struct netlink;
 
 typedef int (*netlink_each_fn)(const struct nlmsghdr *message, void *context);
 
-/* Opens a socket on a bus, NETLINK_ROUTE or NETLINK_GENERIC. Returns 0 or negative errno. */
+/* Opens a socket on a bus, such as NETLINK_ROUTE. Returns 0 or negative errno. */
 int netlink_open(struct netlink **ret, int bus);
 
 /* Closes it; NULL is fine. */
@@ -37,7 +37,14 @@ void netlink_close(struct netlink *netlink);
 struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags);
 
 /*
- * Sends the request that was begun and waits for the end of the answer; each (which may be NULL)
+ * Several requests that go out as one: the first of them, and another behind those before it. One
+ * that is refused is answered; of those that went well only one is, which has NLM_F_ACK.
+ */
+struct nlmsghdr *netlink_begin_batch(struct netlink *netlink, uint16_t type);
+struct nlmsghdr *netlink_next(struct netlink *netlink, uint16_t type, uint16_t flags);
+
+/*
+ * Sends what was begun and waits for the end of the answer; each (which may be NULL)
  * gets its messages. Returns 0, the first negative result of each, what the kernel answered, or
  * -EINTR where a list changed while it was read and is worth nothing: to be asked for again.
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * ground.c - the promises of agent/netlink.h, agent/link.h and agent/route.h, on a real kernel:
+ * ground.c - the promises of agent/netlink.h, link.h, route.h and filter.h of agent/, on a real
+ * kernel:
  *
  *   ground [user]
  *
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/filter.h"
 #include "agent/link.h"
 #include "agent/route.h"
 #include "agent/sockaddr.h"
@@ -887,7 +889,178 @@ TEST(machine_with_ipv6_switched_off_works)
 	assert_int_equal(room_shell("sysctl -w net.ipv6.conf.all.disable_ipv6=0"), 0);
 }
 
+/* The packet filter. */
+
+static struct netlink *packets;
+
+static int set_up_filter(void **state)
+{
+	(void)state;
+	return netlink_open(&packets, NETLINK_NETFILTER);
+}
+
+static int tear_down_filter(void **state)
+{
+	int r = filter_remove(packets);
+
+	(void)state;
+	(void)room_shell("nft flush ruleset");
+	netlink_close(packets);
+	return r;
+}
+
+static struct filter filter_of(const char *network)
+{
+	return (struct filter){.interface_count = 2,
+		.interfaces = {"ground0", "ground1"},
+		.open_count = 3,
+		.open = {room_prefix("10.100.3.1/32"), room_prefix(network),
+			room_prefix("2001:db8:7::/49")},
+		.joiners = room_prefix("169.254.77.0/24"),
+		.join_port = 51823};
+}
+
+/* The words of nft, which knows nothing of ours. */
+static void expect_filter(const char *rules)
+{
+	char path[] = "/tmp/filter-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_true(write(fd, rules, strlen(rules)) == (ssize_t)strlen(rules));
+	close(fd);
+	assert_int_equal(room_shell("nft list table inet collective | diff %s -", path), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
+TEST(filter_stands_as_nft_reads_it)
+{
+	struct filter filter = filter_of("192.168.0.0/18");
+
+	(void)state;
+	assert_int_equal(filter_set(packets, &filter), 0);
+	expect_filter("table inet collective {\n"
+		      "\tchain joiners {\n"
+		      "\t\ttype filter hook prerouting priority raw; policy accept;\n"
+		      "\t\tiifname \"ground0\" ip saddr 169.254.77.0/24 ip daddr 10.100.3.1 udp "
+		      "dport 51823 accept\n"
+		      "\t\tiifname \"ground1\" ip saddr 169.254.77.0/24 ip daddr 10.100.3.1 udp "
+		      "dport 51823 accept\n"
+		      "\t\tiifname \"ground0\" ip saddr 169.254.77.0/24 drop\n"
+		      "\t\tiifname \"ground1\" ip saddr 169.254.77.0/24 drop\n"
+		      "\t}\n\n"
+		      "\tchain inside {\n"
+		      "\t\ttype filter hook input priority filter - 10; policy accept;\n"
+		      "\t\tiifname != \"ground0\" iifname != \"ground1\" accept\n"
+		      "\t\tip daddr 10.100.3.1 accept\n"
+		      "\t\tip daddr 192.168.0.0/18 accept\n"
+		      "\t\tip6 daddr 2001:db8:7::/49 accept\n"
+		      "\t\tdrop\n"
+		      "\t}\n"
+		      "}\n");
+}
+
+TEST(filter_takes_the_place_of_the_one_before)
+{
+	struct filter filter = filter_of("192.168.7.0/24");
+	struct filter_seal seal;
+
+	(void)state;
+	assert_int_equal(filter_set(packets, &filter), 0);
+	filter = filter_of("192.168.8.0/24");
+	filter.interface_count = 1;
+	assert_int_equal(filter_set(packets, &filter), 0);
+	assert_int_equal(room_shell("nft list ruleset | grep -q 192.168.8.0/24"), 0);
+	assert_int_not_equal(room_shell("nft list ruleset | grep -q 192.168.7.0/24"), 0);
+	assert_int_not_equal(room_shell("nft list ruleset | grep -q ground1"), 0);
+	assert_int_equal(filter_read(packets, &seal), 0);
+	assert_int_equal(seal.count, 7);
+}
+
+TEST(filter_is_found_and_removed_and_others_are_left)
+{
+	struct filter filter = filter_of("192.168.7.0/24");
+	bool found = true;
+
+	(void)state;
+	assert_int_equal(room_shell("nft add table inet other && nft add table ip collective"), 0);
+	assert_int_equal(filter_find(packets, &found), 0);
+	assert_false(found);
+	assert_int_equal(filter_remove(packets), 0);
+	assert_int_equal(filter_set(packets, &filter), 0);
+	assert_int_equal(filter_find(packets, &found), 0);
+	assert_true(found);
+	assert_int_equal(filter_remove(packets), 0);
+	assert_int_equal(filter_find(packets, &found), 0);
+	assert_false(found);
+	assert_int_equal(
+		room_shell("nft list table inet other && nft list table ip collective"), 0);
+}
+
+TEST(seal_tells_that_somebody_changed_the_filter)
+{
+	static const char *const changes[] = {"nft insert rule inet collective inside accept",
+		"nft flush chain inet collective joiners", "nft flush ruleset"};
+	struct filter filter = filter_of("192.168.7.0/24");
+	uint32_t before = 0;
+	uint32_t after = 0;
+	struct filter_seal seal;
+	struct filter_seal seen;
+
+	(void)state;
+	for (uint32_t i = 0; i < COUNT(changes); i++) {
+		assert_int_equal(filter_set(packets, &filter), 0);
+		assert_int_equal(filter_generation(packets, &before), 0);
+		assert_int_equal(filter_read(packets, &seal), 0);
+		/* Another's rules are no matter of ours. */
+		assert_int_equal(room_shell("nft add table inet other%u", i), 0);
+		assert_int_equal(filter_generation(packets, &after), 0);
+		assert_int_not_equal(before, after);
+		assert_int_equal(filter_read(packets, &seen), 0);
+		assert_true(filter_seal_equal(&seal, &seen));
+		assert_int_equal(room_shell("%s", changes[i]), 0);
+		assert_int_equal(filter_read(packets, &seen), 0);
+		assert_false(filter_seal_equal(&seal, &seen));
+	}
+}
+
+TEST(filter_that_cannot_be_leaves_the_one_before)
+{
+	struct filter filter = filter_of("192.168.7.0/24");
+	struct filter_seal seal;
+	struct filter_seal seen;
+
+	(void)state;
+	assert_int_equal(filter_set(packets, &filter), 0);
+	assert_int_equal(filter_read(packets, &seal), 0);
+	/* Nothing to be compared with nothing. */
+	filter.open[0] = (struct prefix){.length = 0};
+	assert_true(filter_set(packets, &filter) < 0);
+	assert_int_equal(filter_read(packets, &seen), 0);
+	assert_true(filter_seal_equal(&seal, &seen));
+}
+
+static int try_filter_without(void *context)
+{
+	const struct filter *filter = context;
+	struct netlink *own;
+
+	room_give_up();
+	if (netlink_open(&own, NETLINK_NETFILTER) < 0)
+		return 128;
+	return filter_set(own, filter) == -EPERM && filter_remove(own) == -EPERM ? 0 : 1;
+}
+
+TEST(without_the_capability_no_filter_is_set)
+{
+	struct filter filter = filter_of("192.168.7.0/24");
+
+	(void)state;
+	assert_int_equal(room_child(try_filter_without, &filter), 0);
+}
+
 #define ALONE(test) cmocka_unit_test(test)
+#define FILTERED(test) cmocka_unit_test_setup_teardown(test, set_up_filter, tear_down_filter)
 #define MADE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(int argc, char **argv)
@@ -921,6 +1094,12 @@ int main(int argc, char **argv)
 		MADE(addresses_are_listed_as_they_were_added),
 		MADE(addresses_say_how_far_they_reach_and_whose_they_are),
 		MADE(machine_with_ipv6_switched_off_works),
+		FILTERED(filter_stands_as_nft_reads_it),
+		FILTERED(filter_takes_the_place_of_the_one_before),
+		FILTERED(filter_is_found_and_removed_and_others_are_left),
+		FILTERED(seal_tells_that_somebody_changed_the_filter),
+		FILTERED(filter_that_cannot_be_leaves_the_one_before),
+		FILTERED(without_the_capability_no_filter_is_set),
 	};
 	int failed;
 

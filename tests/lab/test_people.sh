@@ -317,13 +317,13 @@ asks() {
 
 members_are_served() { asks ann members "$(address_of ann)" 10.100.0.1 "$(address_of bob)" && grep -q 'heard members' "$world_dir/hub/server.log"; }
 
-# Whatever eve asks for, under her temporary address and under a member's: nobody answers, and beyond the hub nothing is
-# heard of it. One way, a datagram to the hub itself gets as far as the hub.
+# Whatever eve asks for, under her temporary address and under a member's: nobody answers, and nothing is heard of it.
 reaches_nothing() {
 	local own ann bob address pings=() result=0
 	own=$(site_run eve ip -4 -o address show dev collective0 | awk '{ sub("/.*", "", $4); print $4 }' | grep '^169\.254\.77\.') ||
 		{ echo 'no temporary address'; return 1; }
 	ann=$(address_of ann) bob=$(address_of bob)
+	site_run eve nft delete table inet collective || return # hers is not what protects the others
 	site_run eve ip -batch - <<-EOF || return
 		address add 10.100.1.77/32 dev collective0
 		route replace 192.168.99.0/24 dev collective0
@@ -336,8 +336,7 @@ reaches_nothing() {
 	if asks eve "$1" "$own,10.100.1.77" 10.100.0.1 "$ann" "$bob" 192.168.99.1 192.168.99.2; then result=1; fi
 	wait "${pings[@]}"
 	if grep -l ' 0% packet loss' "$work"/ping-*; then result=1; fi
-	if grep -HF "heard $1" "$world_dir"/{ann,bob,box}/server.log; then result=1; fi
-	if grep -HF "heard $1 from 10.100.1.77" "$world_dir/hub/server.log"; then result=1; fi
+	if grep -HF "heard $1" "$world_dir"/{hub,ann,bob,box}/server.log; then result=1; fi
 	# All that while she had a session with the hub.
 	[ "$(site_run eve wg show collective0 latest-handshakes | cut -f 2)" -gt 0 ] || { echo 'no session'; result=1; }
 	return "$result"

@@ -154,6 +154,10 @@ setting send_redirects 1 0
 breaks "an address that does not belong there" ann 'an interface of ours had the address 10.98.0.1/24' 'ip address add 10.98.0.1/24 dev collective0' '! ip address show dev collective0 | grep 10.98'
 breaks "a route with our mark" ann 'to 10.97.0.0/16' 'ip route add 10.97.0.0/16 dev lan proto 110' "! $main | grep 10.97"
 breaks "a rule with our mark" ann 'a rule with our mark, for lan' 'ip rule add iif lan lookup 11010 pref 1011 proto 110' '! ip rule show | grep "iif lan"'
+filter="nft list chain inet collective inside | tail -n 3 | grep drop"
+breaks "the packet filters that a firewall flushed" ann 'the packet filter "collective" was changed' 'nft flush ruleset' "$filter"
+breaks "a rule of our packet filter" ann 'the packet filter "collective" was changed' 'nft flush chain inet collective inside' "$filter"
+breaks "a rule that somebody put into it" ann 'the packet filter "collective" was changed' 'nft insert rule inet collective inside accept' "$filter && ! nft list chain inet collective inside | grep -x '[[:space:]]accept'"
 check "what is another's is left alone in all of that" foreign_are_left
 
 check "another program's route in the place of ours is said, and stays" another_route_is_said

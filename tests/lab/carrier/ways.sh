@@ -55,6 +55,10 @@ hub_lies() {
 }
 hub_is_told_off() { agent_hears hub && agent_start hub && agent_says hub '10.50.0.0/24 belongs to no peer'; }
 
+# By the addresses that it has in its networks.
+is_itself_reached() { sends bob 192.168.7.2; }
+is_not_reached_there() { ! sends bob 10.50.0.2 && ! sends hub 10.50.0.2; }
+
 # leaks SITE NODE - what a site sends into the collective and into a home while its agent sees nothing, and what of it
 # comes to the next node.
 leaks() {
@@ -122,6 +126,8 @@ check "what is announced arrives behind its site" arrives 192.168.7.1 ann-router
 check "what is not, does not arrive there" does_not_arrive bob 10.50.0.1 ann-router
 check "nor does it when the hub lets it through" eval "hub_lies && comes_to_ann_only bob 10.50.0.1"
 check "nor what the hub itself sends" comes_to_ann_only hub 10.50.0.1
+check "a site answers by its address in what is announced" is_itself_reached
+check "not by the one in what is not" is_not_reached_there
 check "once the hub's agent is back, it puts that right" hub_is_told_off
 check "neighbours of the hub that were not announced are not reached" does_not_arrive bob 192.0.2.2 inet
 agent_start bob
