@@ -191,7 +191,21 @@ static struct site_options site_options_of(const struct agent *agent)
 		.neighbours_max = agent->hub || sites < SPOKE_NEIGHBOURS ? sites : SPOKE_NEIGHBOURS,
 		.crypto = &crypto_real,
 		.built_ms = BUILT_MS,
-		.program = COLLECTIVE_VERSION};
+		.program = COLLECTIVE_VERSION,
+		.isolated = {agent->options->config->isolate.count, agent->isolated},
+		.offered = {agent->offered.count, agent->offered.items}};
+}
+
+static void take_networks(struct agent *agent)
+{
+	const struct config_networks *isolate = &agent->options->config->isolate;
+	const struct config_networks *lan = &agent->options->config->site_lan;
+
+	for (uint32_t i = 0; i < isolate->count; i++)
+		agent->isolated[i] = isolate->items[i].prefix;
+	for (uint32_t i = 0; i < lan->count && i < FIELD_PREFIXES_MAX; i++)
+		agent->offered.items[agent->offered.count++] = lan->items[i].prefix;
+	prefixes_sort(&agent->offered);
 }
 
 static void end_site(struct agent *agent)
@@ -603,6 +617,7 @@ static int begin(struct agent *agent)
 	char why[STORE_WHY_SIZE] = "";
 	int r = store_open(&agent->store, agent->options->state, true, why);
 
+	take_networks(agent);
 	if (r == 0)
 		r = make_fitting_site(agent, why);
 	if (r < 0) {

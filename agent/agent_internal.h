@@ -37,6 +37,8 @@ struct agent {
 	void *memory;
 	size_t memory_size;
 	bool hub; /* it has room for every site as a neighbour */
+	struct prefix isolated[CONFIG_NETWORKS_MAX];
+	struct prefixes offered;
 	struct site_actions *actions;
 
 	/* What a list of actions leaves to be done. */

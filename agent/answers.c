@@ -157,6 +157,38 @@ static void answer_silence(struct agent *agent, uint32_t number)
 	}
 }
 
+/* Networks that are not reached from here, or that nobody reaches here yet. */
+static void answer_networks(struct agent *agent, uint32_t number)
+{
+	struct prefixes awaited = site_routes_awaited(agent->site);
+	struct site_refused_view view;
+	char text[PREFIX_TEXT_SIZE];
+
+	for (uint32_t i = 0; site_refused(agent->site, i, &view); i++) {
+		struct control_answer what = {.kind = CONTROL_TROUBLE};
+
+		prefix_print(&view.prefix, text);
+		(void)snprintf(what.text, sizeof what.text,
+			view.isolated ? "%s%s%s is left out: it has to do with a network that is "
+					"isolated in this site's configuration"
+				      : "%s%s%s is not reached from here: this machine is itself "
+					"in a network that overlaps it",
+			text, view.name[0] ? " of " : "", view.name);
+		answer(agent, number, &what);
+	}
+	for (uint32_t i = 0; i < awaited.count; i++) {
+		struct control_answer what = {.kind = CONTROL_TROUBLE};
+
+		prefix_print(&awaited.items[i], text);
+		(void)snprintf(what.text, sizeof what.text,
+			"%s is offered, and not granted yet: an admin has to \"collective "
+			"approve\" this "
+			"site",
+			text);
+		answer(agent, number, &what);
+	}
+}
+
 static void answer_troubles(struct agent *agent, uint32_t number)
 {
 	const char *const troubles[] = {
@@ -189,6 +221,7 @@ static void answer_status(struct agent *agent, uint32_t number)
 	answer_limits(agent, number);
 	answer_own_counters(agent, number);
 	answer_troubles(agent, number);
+	answer_networks(agent, number);
 	answer_silence(agent, number);
 	done(agent, number);
 }
@@ -332,6 +365,15 @@ static const char *change_endpoints(
 	return NULL;
 }
 
+static bool is_offered(const struct agent *agent, const struct prefix *prefix)
+{
+	for (uint32_t i = 0; i < agent->offered.count; i++) {
+		if (prefix_equal(&agent->offered.items[i], prefix))
+			return true;
+	}
+	return false;
+}
+
 static const char *change_routes(
 	const struct agent *agent, enum control_mode mode, struct site_command *command)
 {
@@ -345,6 +387,10 @@ static const char *change_routes(
 			at++;
 		if (mode == CONTROL_REMOVE && at == list.count)
 			return "this site announces no such network";
+		if (mode == CONTROL_REMOVE && is_offered(agent, one))
+			return "this network stands under site.lan in the configuration: take it "
+			       "out there, "
+			       "start the agent anew, and then remove it";
 		if (mode == CONTROL_REMOVE)
 			memmove(&list.items[at], &list.items[at + 1],
 				(--list.count - at) * sizeof list.items[0]);

@@ -508,7 +508,7 @@ static void prefix_key(const struct prefix *prefix, uint8_t out[static 18])
 	out[17] = prefix->length;
 }
 
-static struct prefix prefix_of(const struct site_prefix *entry)
+struct prefix site_prefix_of(const struct site_prefix *entry)
 {
 	struct prefix prefix = {.address.family = entry->key[0], .length = entry->key[17]};
 
@@ -557,7 +557,7 @@ static bool drop_guard(struct site *site, struct site_actions *out)
 {
 	for (uint32_t i = 0; i < site->prefixes.count; i++) {
 		const struct site_prefix *entry = table_at(&site->prefixes, i);
-		struct prefix prefix = prefix_of(entry);
+		struct prefix prefix = site_prefix_of(entry);
 
 		if (!key_is_zero(&entry->peer) || entry->routed || entry->own || entry->wanted)
 			continue;
@@ -585,25 +585,52 @@ static struct site_prefix *place_for(
 	return table_add(&site->prefixes, key);
 }
 
-/* Whether this machine is itself in a network that a route would take from it. */
-static bool is_local(const struct site *site, const struct prefix *prefix)
+bool site_is_isolated(const struct site *site, const struct prefix *prefix)
 {
-	for (uint32_t i = 0; i < site->network_count; i++) {
-		if (prefix_contains(&site->networks[i], prefix))
+	for (uint32_t i = 0; i < site->options.isolated.count; i++) {
+		if (prefix_overlaps(&site->options.isolated.items[i], prefix))
 			return true;
 	}
 	return false;
 }
 
+/*
+ * Whether this machine is itself in a network that a route would take from it. In the collective's
+ * own network it may have a part, which is its site's.
+ */
+static bool is_local(const struct site *site, const struct prefix *prefix)
+{
+	bool inside = prefix_contains(&site->collective.supernet, prefix);
+
+	for (uint32_t i = 0; i < site->network_count; i++) {
+		const struct prefix *network = &site->networks[i];
+
+		if (inside ? prefix_contains(network, prefix) : prefix_overlaps(network, prefix))
+			return true;
+	}
+	return false;
+}
+
+/* Says once that a network is left out, by its own name. */
+static bool refuse(struct site_actions *out, struct site_prefix *entry, const struct prefix *prefix,
+	bool refused)
+{
+	char text[PREFIX_TEXT_SIZE];
+
+	_Static_assert(PREFIX_TEXT_SIZE <= TEXT_NAME_MAX + 1, "a network stands in a log's name");
+	prefix_print(prefix, text);
+	if (refused && !entry->refused)
+		site_log(out, SITE_LOG_ROUTE_REFUSED, text, 0);
+	entry->refused = refused;
+	return refused;
+}
+
 static void route(struct site *site, struct site_actions *out, struct site_prefix *entry,
 	const struct prefix *prefix)
 {
-	bool refused = is_local(site, prefix);
+	bool refused = is_local(site, prefix) || site_is_isolated(site, prefix);
 
-	if (refused && !entry->refused)
-		site_log(out, SITE_LOG_ROUTE_REFUSED, "", 0);
-	entry->refused = refused;
-	if (refused) {
+	if (refuse(out, entry, prefix, refused)) {
 		if (entry->routed)
 			tell_route(out, SITE_ROUTE_REMOVE, prefix, SITE_ROUTE_BACKBONE);
 		if (entry->guarded)
@@ -640,13 +667,18 @@ static bool want_prefix(struct site *site, struct site_actions *out, const struc
 	if (!entry)
 		return true;
 	entry->wanted = true;
-	if (memcmp(entry->peer.bytes, peer->bytes, KEY_SIZE) != 0) {
+	if (routed)
+		route(site, out, entry, prefix);
+	/* From a network that is left out nothing is taken in either. */
+	if (entry->refused && !prefix_equal(prefix, &site->collective.supernet)) {
+		if (!key_is_zero(&entry->peer))
+			tell_allow(out, SITE_DISALLOW, &entry->peer, prefix);
+		entry->peer = no_key;
+	} else if (!key_equal(&entry->peer, peer)) {
 		if (!key_is_zero(peer))
 			tell_allow(out, SITE_ALLOW, peer, prefix);
 		entry->peer = *peer;
 	}
-	if (routed)
-		route(site, out, entry, prefix);
 	return true;
 }
 
@@ -673,6 +705,8 @@ static bool want_own(struct site *site, struct site_actions *out)
 		if (!entry)
 			return true;
 		entry->wanted = true;
+		if (refuse(out, entry, prefix, site_is_isolated(site, prefix)))
+			continue;
 		if (!entry->own)
 			tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_OWN);
 		entry->own = true;
@@ -732,7 +766,7 @@ static bool want_prefixes(struct site *site, struct site_actions *out)
 static void drop_prefix(struct site *site, struct site_actions *out, uint32_t position)
 {
 	struct site_prefix *entry = table_at(&site->prefixes, position);
-	struct prefix prefix = prefix_of(entry);
+	struct prefix prefix = site_prefix_of(entry);
 
 	if (!key_is_zero(&entry->peer))
 		tell_allow(out, SITE_DISALLOW, &entry->peer, &prefix);
@@ -756,7 +790,7 @@ static void drop_prefix(struct site *site, struct site_actions *out, uint32_t po
 /* Remembered from before a restart. */
 static void guard_again(struct site *site, struct site_actions *out, struct site_prefix *entry)
 {
-	struct prefix prefix = prefix_of(entry);
+	struct prefix prefix = site_prefix_of(entry);
 
 	entry->guarded = true;
 	if (!is_local(site, &prefix))

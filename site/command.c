@@ -123,6 +123,40 @@ static const char *take_own(
 	return verdict_text(outcome.verdict);
 }
 
+/*
+ * A network for the collective that this machine has to do with otherwise. A part of it that will
+ * be this site's own may be there already. Returns false where there is none.
+ */
+static bool find_overlap(const struct site *site, const struct prefix *supernet,
+	const struct prefix *own, struct prefix *ret)
+{
+	const struct site_networks lists[] = {
+		{site->network_count, site->networks}, site->options.isolated};
+
+	for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++) {
+		for (uint32_t i = 0; i < lists[k].count; i++) {
+			*ret = lists[k].items[i];
+			if (prefix_overlaps(supernet, ret) && !prefix_contains(own, ret))
+				return true;
+		}
+	}
+	return false;
+}
+
+static void fail_with_overlap(const struct site_command *command, struct site_actions *out,
+	const struct prefix *supernet, const struct prefix *other, const char *remedy)
+{
+	char ours[PREFIX_TEXT_SIZE];
+	char theirs[PREFIX_TEXT_SIZE];
+	char note[SITE_NOTE_SIZE];
+
+	prefix_print(other, ours);
+	prefix_print(supernet, theirs);
+	(void)snprintf(note, sizeof note, "this machine's %s overlaps the collective's %s: %s",
+		ours, theirs, remedy);
+	site_fail(command, out, note);
+}
+
 static const char *refuse_founding(const struct site *site, const struct site_command *command)
 {
 	struct certificate certificate = {
@@ -162,10 +196,16 @@ static void found(struct site *site, const struct site_command *command, struct 
 	struct delegation delegation;
 	struct certificate certificate;
 	uint8_t fact[FACT_SIZE_MAX];
+	struct prefix other;
 	struct key seed;
 
 	if (why) {
 		site_fail(command, out, why);
+		return;
+	}
+	if (find_overlap(site, &command->supernet, &command->subnet, &other)) {
+		fail_with_overlap(command, out, &command->supernet, &other,
+			"choose another one with --supernet");
 		return;
 	}
 	make_keys(site, out);
@@ -271,6 +311,7 @@ static void join(struct site *site, const struct site_command *command, struct s
 {
 	struct site_row row = {.table = SITE_TABLE_SETTING, .key_size = 4};
 	enum invite_fault fault;
+	struct prefix other;
 	struct invite read;
 
 	fault = invite_read(&read, command->text);
@@ -280,6 +321,11 @@ static void join(struct site *site, const struct site_command *command, struct s
 	}
 	if (site->state == SITE_MEMBER || site->state == SITE_OUT) {
 		join_again(site, command, &read, out);
+		return;
+	}
+	if (find_overlap(site, &read.supernet, &read.reserved, &other)) {
+		fail_with_overlap(command, out, &read.supernet, &other,
+			"one of the two needs other numbers");
 		return;
 	}
 	supersede(site->state == SITE_JOINING ? site->join_request : 0, command, out);
@@ -412,6 +458,13 @@ static void change_routes(
 	if (site->state != SITE_MEMBER) {
 		site_fail(command, out, "this site belongs to no collective");
 		return;
+	}
+	for (uint32_t i = 0; i < command->routes.count; i++) {
+		if (site_is_isolated(site, &command->routes.items[i])) {
+			site_fail(command, out,
+				"this has to do with a network that the configuration isolates");
+			return;
+		}
 	}
 	supersede(site->routes_wanted ? site->routes_request : 0, command, out);
 	site->routes = command->routes;

@@ -304,8 +304,36 @@ static bool has_routes(const struct site *site, const struct prefixes *routes)
 	return prefixes_equal(&certificate.routes, routes);
 }
 
+/* What the owner offers is asked for together with what there is, once after each start. */
+static void offer_networks(struct site *site)
+{
+	const struct member *self = site_member(site);
+	struct certificate certificate;
+	struct prefixes routes;
+
+	if (site->offered || site->state != SITE_MEMBER || !self || site->routes_wanted)
+		return;
+	site->offered = true;
+	ledger_certificate(&site->ledger, self, &certificate);
+	routes = certificate.routes;
+	for (uint32_t i = 0; i < site->options.offered.count; i++) {
+		const struct prefixes one = {1, {site->options.offered.items[i]}};
+
+		if (!prefixes_contain(&routes, &one) && routes.count < FIELD_PREFIXES_MAX)
+			routes.items[routes.count++] = one.items[0];
+	}
+	prefixes_sort(&routes);
+	if (prefixes_equal(&routes, &certificate.routes))
+		return;
+	site->routes = routes;
+	site->routes_wanted = true;
+	site->routes_request = 0;
+	site->routes_ask_at = site->now;
+}
+
 static void step_routes(struct site *site, struct site_actions *out)
 {
+	offer_networks(site);
 	if (!site->routes_wanted || site->state != SITE_MEMBER || site_room(out) < 8)
 		return;
 	if (has_routes(site, &site->routes)) {

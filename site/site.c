@@ -465,8 +465,8 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_CLOCK_WELL] = "this machine's clock is right again",
 		[SITE_LOG_EXPELLED] = "this site was expelled",
 		[SITE_LOG_RIVAL] = "%s claims what another member has",
-		[SITE_LOG_ROUTE_REFUSED] = "a member's network overlaps one that this machine is "
-					   "in: no route to it",
+		[SITE_LOG_ROUTE_REFUSED] = "%s overlaps a network that this machine is in, or one "
+					   "that is isolated: it is left out",
 		[SITE_LOG_SAVE_FAILED] = "the state could not be saved (error %lld): is the disk "
 					 "full?",
 		[SITE_LOG_SAVE_WELL] = "the state is saved again",

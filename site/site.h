@@ -37,7 +37,7 @@
 #define SITE_ROW_BYTES_MAX 1024
 #define SITE_STATISTICS_MAX 64 /* peers in one event */
 #define SITE_NETWORKS_MAX 64
-#define SITE_NOTE_SIZE 160
+#define SITE_NOTE_SIZE 200
 
 enum site_interface { SITE_BACKBONE, SITE_LINKS, SITE_INTERFACES };
 
@@ -74,12 +74,21 @@ struct site_row {
 	uint8_t bytes[SITE_ROW_BYTES_MAX];
 };
 
+/* Networks; whoever hands them in keeps them. */
+struct site_networks {
+	uint32_t count;
+	const struct prefix *items;
+};
+
 struct site_options {
 	uint32_t sites_max;
 	uint32_t neighbours_max; /* that gossip is spoken with: sites_max on a hub */
 	const struct crypto *crypto;
-	uint64_t built_ms;   /* no clock is believed that shows less */
-	const char *program; /* version, as in "0.1.0" */
+	uint64_t built_ms;             /* no clock is believed that shows less */
+	const char *program;           /* version, as in "0.1.0" */
+	struct site_networks isolated; /* never routed, accepted or announced */
+	struct site_networks offered;  /* what this site asks to announce, sorted, at most as many
+					  as a certificate holds */
 };
 
 /* Commands of the owner. */
@@ -390,6 +399,21 @@ uint32_t site_endpoints(
 
 /* The networks that this site announces, or asks to announce. */
 struct prefixes site_routes(const struct site *site);
+
+/* Those of them that no admin has granted yet. */
+struct prefixes site_routes_awaited(const struct site *site);
+
+/*
+ * A network of a member (or of this site itself) that is in force, and not reached from here since
+ * this machine is in one that overlaps it, or since it is isolated. Returns false behind the last.
+ */
+struct site_refused_view {
+	struct prefix prefix;
+	char name[TEXT_NAME_MAX + 1]; /* whose it is; "" where nobody is found */
+	bool isolated;
+};
+
+bool site_refused(const struct site *site, uint32_t place, struct site_refused_view *ret);
 
 /* The collective's own network; family ADDRESS_NONE before one is known. */
 struct prefix site_supernet(const struct site *site);

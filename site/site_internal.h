@@ -65,7 +65,7 @@ struct site_prefix {
 	uint8_t key[18]; /* family, address, length: the ledger's order */
 	struct key peer; /* that it is allowed to; zero: to none */
 	bool wanted;
-	bool refused; /* this machine is in that network itself */
+	bool refused; /* this machine is in that network itself, or it is isolated */
 	bool routed;
 	bool guarded;
 	bool own;
@@ -204,6 +204,7 @@ struct site {
 	bool end_told; /* that our certificate ends soon was written down */
 	uint32_t routes_request;
 	bool routes_told; /* whoever asked knows which admin is asked */
+	bool offered;     /* what the owner offers was asked for, since the start */
 	struct site_petition petitions[SITE_PETITIONS_MAX];
 	uint64_t equivocations; /* that were written down */
 	struct row_id watched;  /* an expulsion whose confirmations are told */
@@ -301,6 +302,11 @@ usec_t site_at_wall(const struct site *site, uint64_t wall);
 void site_backbone_step(struct site *site, struct site_actions *out);
 void site_backbone_statistics(
 	struct site *site, const struct site_event *event, struct site_actions *out);
+struct prefix site_prefix_of(const struct site_prefix *entry);
+
+/* Whether a network has to do with one that the owner isolated. */
+bool site_is_isolated(const struct site *site, const struct prefix *prefix);
+
 /* The peer that a member's traffic goes to; NULL: none. */
 struct site_peer *site_peer_of(const struct site *site, const struct row_id *member);
 /* The public key that our interface has, or is to have. */

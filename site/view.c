@@ -94,6 +94,57 @@ struct prefixes site_routes(const struct site *site)
 	return certificate.routes;
 }
 
+struct prefixes site_routes_awaited(const struct site *site)
+{
+	const struct member *self = site->has_collective ? site_member(site) : NULL;
+	struct prefixes awaited = {.count = 0};
+	struct certificate certificate;
+
+	if (!site->routes_wanted || !self)
+		return awaited;
+	ledger_certificate(&site->ledger, self, &certificate);
+	for (uint32_t i = 0; i < site->routes.count; i++) {
+		const struct prefixes one = {1, {site->routes.items[i]}};
+
+		if (!prefixes_contain(&certificate.routes, &one))
+			awaited.items[awaited.count++] = one.items[0];
+	}
+	return awaited;
+}
+
+/* The name of whoever has a network; "" where nobody has. */
+static void name_owner(
+	const struct site *site, const struct prefix *prefix, char ret[static TEXT_NAME_MAX + 1])
+{
+	for (uint32_t i = 0; i < site->ledger.prefixes.count; i++) {
+		struct row_id owner;
+		struct prefix theirs = ledger_prefix(&site->ledger, i, &owner);
+		const struct member *member = ledger_find(&site->ledger, &owner);
+		struct certificate certificate;
+
+		if (!member || !prefix_equal(&theirs, prefix))
+			continue;
+		ledger_certificate(&site->ledger, member, &certificate);
+		memcpy(ret, certificate.name, sizeof certificate.name);
+		return;
+	}
+}
+
+bool site_refused(const struct site *site, uint32_t place, struct site_refused_view *ret)
+{
+	for (uint32_t i = 0; i < site->prefixes.count; i++) {
+		const struct site_prefix *entry = table_at(&site->prefixes, i);
+
+		if (!entry->refused || !entry->wanted || place-- > 0)
+			continue;
+		*ret = (struct site_refused_view){.prefix = site_prefix_of(entry)};
+		ret->isolated = site_is_isolated(site, &ret->prefix);
+		name_owner(site, &ret->prefix, ret->name);
+		return true;
+	}
+	return false;
+}
+
 struct prefix site_supernet(const struct site *site)
 {
 	const struct prefix none = {{.family = ADDRESS_NONE}, 0};

@@ -1856,6 +1856,167 @@ TEST(a_route_goes_when_the_machine_comes_into_that_network_and_returns_with_it)
 	assert_true(has_route(anna, "192.168.5.0/24", SITE_ROUTE_BACKBONE));
 }
 
+/* From any peer. */
+static bool takes_in(const struct machine *machine, const char *text)
+{
+	struct prefix prefix;
+
+	assert_int_equal(prefix_parse(text, &prefix), 0);
+	for (uint32_t i = 0; i < machine->peer_count; i++) {
+		for (uint32_t k = 0; k < machine->peers[i].count; k++) {
+			if (prefix_equal(&machine->peers[i].allowed[k], &prefix))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool leaves_out(struct machine *machine, const char *text, const char *owner)
+{
+	struct site_refused_view view;
+	struct prefix prefix;
+
+	assert_int_equal(prefix_parse(text, &prefix), 0);
+	if (!site_refused(machine->site, 0, &view))
+		return false;
+	assert_true(prefix_equal(&view.prefix, &prefix));
+	assert_string_equal(view.name, owner);
+	assert_false(site_refused(machine->site, 1, &view));
+	return true;
+}
+
+TEST(no_route_covers_a_network_that_the_machine_is_in)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+
+	gather(world, 1);
+	networks(world, anna, "192.168.5.64/26");
+	invite_with_home(world, &world->machines[2], "bert");
+	assert_false(has_route(anna, "192.168.5.0/24", SITE_ROUTE_BACKBONE));
+	assert_false(takes_in(anna, "192.168.5.0/24"));
+	assert_true(leaves_out(anna, "192.168.5.0/24", "bert"));
+	networks(world, anna, NULL);
+	run(world, USEC_SECOND);
+	assert_true(has_route(anna, "192.168.5.0/24", SITE_ROUTE_BACKBONE));
+	assert_true(takes_in(anna, "192.168.5.0/24"));
+	assert_false(leaves_out(anna, "192.168.5.0/24", "bert"));
+	networks(world, anna, "192.168.5.64/26");
+	run(world, USEC_SECOND);
+	assert_false(takes_in(anna, "192.168.5.0/24"));
+}
+
+static const struct prefix isolated[] = {{{ADDRESS_IPV4, {192, 168, 5, 128}}, 25}};
+
+TEST(what_is_isolated_is_neither_routed_nor_taken_in)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+
+	anna->options.isolated = (struct site_networks){1, isolated};
+	gather(world, 1);
+	invite_with_home(world, &world->machines[2], "bert");
+	run(world, USEC_MINUTE);
+	assert_false(has_route(anna, "192.168.5.0/24", SITE_ROUTE_BACKBONE));
+	assert_false(has_route(anna, "192.168.5.0/24", SITE_ROUTE_GUARD));
+	assert_false(takes_in(anna, "192.168.5.0/24"));
+	assert_int_equal(anna->logs[SITE_LOG_ROUTE_REFUSED], 1);
+	assert_true(leaves_out(anna, "192.168.5.0/24", "bert"));
+	/* To others it is what it was. */
+	assert_true(takes_in(&world->machines[0], "192.168.5.0/24"));
+}
+
+TEST(what_is_isolated_is_not_opened_though_it_was_granted)
+{
+	struct world *world = *state;
+	struct machine *bert = &world->machines[2];
+	struct site_command given = {.kind = SITE_COMMAND_ROUTES};
+
+	bert->options.isolated = (struct site_networks){1, isolated};
+	gather(world, 1);
+	invite_with_home(world, bert, "bert");
+	assert_false(has_route(bert, "192.168.5.0/24", SITE_ROUTE_OWN));
+	assert_true(leaves_out(bert, "192.168.5.0/24", "bert"));
+	given.routes = (struct prefixes){1, {{address_ipv4(0xc0a80580), 26}}};
+	assert_int_equal(command(world, bert, given)->reply.status, SITE_REPLY_FAILED);
+	assert_non_null(strstr(bert->reply.reply.note, "isolates"));
+}
+
+static const struct prefix offered[] = {{{ADDRESS_IPV4, {192, 168, 9, 0}}, 24}};
+
+TEST(what_the_configuration_offers_is_asked_for)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+
+	anna->options.offered = (struct site_networks){1, offered};
+	gather(world, 1);
+	assert_false(has_route(anna, "192.168.9.0/24", SITE_ROUTE_OWN));
+	assert_int_equal(site_routes_awaited(anna->site).count, 1);
+	assert_int_equal(
+		command(world, world->machines, named(SITE_COMMAND_APPROVE, "anna"))->reply.status,
+		SITE_REPLY_DONE);
+	run(world, 6 * USEC_MINUTE);
+	assert_true(has_route(anna, "192.168.9.0/24", SITE_ROUTE_OWN));
+	assert_true(has_route(world->machines, "192.168.9.0/24", SITE_ROUTE_BACKBONE));
+	assert_int_equal(site_routes_awaited(anna->site).count, 0);
+	/* What was granted is not asked for again. */
+	anna->petitions = 0;
+	restart(world, anna);
+	run(world, USEC_MINUTE);
+	assert_int_equal(anna->petitions, 0);
+}
+
+TEST(what_an_admins_own_configuration_offers_is_granted_at_once)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+
+	hub->options.offered = (struct site_networks){1, offered};
+	gather(world, 1);
+	assert_true(has_route(hub, "192.168.9.0/24", SITE_ROUTE_OWN));
+	assert_true(has_route(&world->machines[1], "192.168.9.0/24", SITE_ROUTE_BACKBONE));
+}
+
+TEST(who_is_in_the_collectives_network_otherwise_does_not_join)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct site_command given = {.kind = SITE_COMMAND_JOIN};
+	char word[INVITE_TEXT_SIZE];
+
+	(void)found(world);
+	start(world, anna);
+	invite(world, "anna", word);
+	networks(world, anna, "10.100.200.0/24");
+	given.text = word;
+	assert_int_equal(command(world, anna, given)->reply.status, SITE_REPLY_FAILED);
+	assert_non_null(strstr(anna->reply.reply.note, "10.100.200.0/24 overlaps"));
+	assert_int_equal(site_state(anna->site), SITE_BLANK);
+	/* The network that will be its own may be there. */
+	networks(world, anna, "10.100.1.0/25");
+	join(world, anna, word);
+	run(world, 8 * USEC_SECOND);
+	assert_int_equal(site_state(anna->site), SITE_MEMBER);
+}
+
+TEST(nobody_founds_in_a_network_that_the_machine_is_in)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct site_command given = named(SITE_COMMAND_FOUND, "home");
+
+	start(world, hub);
+	networks(world, hub, "10.0.0.0/8");
+	given.supernet = (struct prefix){address_ipv4(0x0a640000), 16};
+	given.subnet = (struct prefix){address_ipv4(0x0a640000), 24};
+	assert_int_equal(command(world, hub, given)->reply.status, SITE_REPLY_FAILED);
+	assert_non_null(strstr(hub->reply.reply.note, "--supernet"));
+	assert_int_equal(site_state(hub->site), SITE_BLANK);
+	networks(world, hub, NULL);
+	assert_int_equal(command(world, hub, given)->reply.status, SITE_REPLY_DONE);
+}
+
 TEST(a_network_in_ones_own_subnet_leaves_the_way_to_the_others)
 {
 	struct world *world = *state;
@@ -3516,6 +3677,13 @@ int main(void)
 		CARRIED(a_members_home_network_is_routed_where_it_is_no_local_one),
 		CARRIED(networks_told_before_the_start_do_not_settle_anything),
 		CARRIED(no_route_goes_over_a_network_that_the_machine_is_in),
+		CARRIED(no_route_covers_a_network_that_the_machine_is_in),
+		CARRIED(what_is_isolated_is_neither_routed_nor_taken_in),
+		CARRIED(what_is_isolated_is_not_opened_though_it_was_granted),
+		CARRIED(what_the_configuration_offers_is_asked_for),
+		CARRIED(what_an_admins_own_configuration_offers_is_granted_at_once),
+		CARRIED(who_is_in_the_collectives_network_otherwise_does_not_join),
+		CARRIED(nobody_founds_in_a_network_that_the_machine_is_in),
 		CARRIED(a_route_goes_when_the_machine_comes_into_that_network_and_returns_with_it),
 		CARRIED(a_network_in_ones_own_subnet_leaves_the_way_to_the_others),
 		CARRIED(expelling_takes_the_peer_and_its_prefixes_at_once),

@@ -50,7 +50,7 @@ comes_to_ann_only() {
 hub_lies() {
 	local key
 	key=$(sed -n 1p "$world_dir/ann/keys")
-	agent_end hub TERM && site_run hub wg set collective0 peer "$key" allowed-ips 10.100.1.0/24,192.168.7.0/24,10.50.0.0/24 &&
+	agent_end hub TERM && site_run hub wg set collective0 peer "$key" allowed-ips 10.100.1.0/24,192.168.7.0/24,10.60.0.0/24,10.50.0.0/24 &&
 		site_run hub ip route add 10.50.0.0/24 dev collective0 && site_run hub ip route add 10.50.0.0/24 dev collective0 table 11010
 }
 hub_is_told_off() { agent_hears hub && agent_start hub && agent_says hub '10.50.0.0/24 belongs to no peer'; }
@@ -115,7 +115,11 @@ world_home bob 203.0.113.3 192.168.8.0/24 home
 site_run ann ip address add 10.50.0.2/24 dev lan
 site_run ann-router ip address add 10.50.0.1/24 dev lan
 site_run ann-router ip route add 10.100.0.0/16 via 192.168.7.2
-agents_prepare 198.51.100.1:51821 0 hub ann=192.168.7.0/24 bob
+# Granted to her, and isolated by herself.
+site_run ann ip address add 10.60.0.2/24 dev lan
+site_run ann-router ip address add 10.60.0.1/24 dev lan
+agents_prepare 198.51.100.1:51821 0 hub ann=10.60.0.0/24,192.168.7.0/24 bob
+echo 'isolate: [10.60.0.0/24]' >>"$world_dir/ann/config.yaml"
 for site in hub ann bob; do
 	agent_start "$site"
 done
@@ -128,6 +132,8 @@ check "nor does it when the hub lets it through" eval "hub_lies && comes_to_ann_
 check "nor what the hub itself sends" comes_to_ann_only hub 10.50.0.1
 check "a site answers by its address in what is announced" is_itself_reached
 check "not by the one in what is not" is_not_reached_there
+check "what is granted, but isolated, is closed at its site" eval "comes_to_ann_only bob 10.60.0.1 && ! sends bob 10.60.0.2"
+check "and that is said" agent_said ann '10.60.0.0/24 overlaps'
 check "once the hub's agent is back, it puts that right" hub_is_told_off
 check "neighbours of the hub that were not announced are not reached" does_not_arrive bob 192.0.2.2 inet
 agent_start bob
