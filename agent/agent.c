@@ -16,8 +16,6 @@
 
 #define LISTS_MAX 64 /* of actions, before others have their turn */
 #define HUB_PORT 51821
-#define SPOKE_NEIGHBOURS 16
-#define BUILT_MS UINT64_C(1767225600000) /* the first of January 2026: no clock shows less */
 
 /* Performing. */
 
@@ -39,7 +37,7 @@ static void perform_device(struct agent *agent, const struct site_action *action
 	const struct config *config = agent->options->config;
 	const struct config_interface *own = action->interface == SITE_LINKS ? &config->links
 									     : &config->backbone;
-	bool hub = action->interface == SITE_BACKBONE && site_holds_hub(agent->site);
+	bool hub = action->interface == SITE_BACKBONE && site_holds_hub(agent->brain.site);
 
 	if (own->port != 0 || hub)
 		carrier_want_port(agent->carrier, action->interface,
@@ -113,30 +111,18 @@ static enum config_level level_of(enum site_log_code code)
 	return CONFIG_LEVEL_NOTICE;
 }
 
-/* The brain's words, with the name and the number where these stand in them. */
 static void perform_log(struct agent *agent, const struct site_action *action)
 {
-	const char *text = site_log_text(action->log.code);
-	const char *name = strstr(text, "%s");
-	char words[256];
-	char number[24];
-	const char *rest;
-	int used = 0;
+	char words[KEEPER_WORDS_SIZE];
 
-	(void)snprintf(number, sizeof number, "%lld", (long long)action->log.number);
-	if (name)
-		used = snprintf(
-			words, sizeof words, "%.*s%s", (int)(name - text), text, action->log.name);
-	text = name ? name + 2 : text;
-	rest = strstr(text, "%lld");
-	if (used < 0 || (size_t)used >= sizeof words)
+	/* A brain that is made anew, of another size, is no start of the agent's. */
+	if (action->log.code == SITE_LOG_STARTED && agent->started)
 		return;
-	(void)snprintf(words + used, sizeof words - (size_t)used, "%.*s%s%s",
-		rest ? (int)(rest - text) : (int)strlen(text), text, rest ? number : "",
-		rest ? rest + 4 : "");
+	agent->started = agent->started || action->log.code == SITE_LOG_STARTED;
+	keeper_words(action, words);
 	log_write(&agent->log, LOG_SITE, level_of(action->log.code), "%s", words);
 	/* What cannot be kept was said at least. */
-	(void)keeper_save_event(agent->store, clock_wall(&agent->clock), words);
+	(void)keeper_save_log(agent->store, clock_wall(&agent->clock), action);
 }
 
 static void perform(struct agent *agent, const struct site_action *action)
@@ -183,74 +169,12 @@ static void perform(struct agent *agent, const struct site_action *action)
 
 /* The brain. */
 
-static struct site_options site_options_of(const struct agent *agent)
-{
-	uint32_t sites = agent->options->config->limits_sites;
-
-	return (struct site_options){.sites_max = sites,
-		.neighbours_max = agent->hub || sites < SPOKE_NEIGHBOURS ? sites : SPOKE_NEIGHBOURS,
-		.crypto = &crypto_real,
-		.built_ms = BUILT_MS,
-		.program = COLLECTIVE_VERSION,
-		.isolated = {agent->options->config->isolate.count, agent->isolated},
-		.offered = {agent->offered.count, agent->offered.items}};
-}
-
-static void take_networks(struct agent *agent)
-{
-	const struct config_networks *isolate = &agent->options->config->isolate;
-	const struct config_networks *lan = &agent->options->config->site_lan;
-
-	for (uint32_t i = 0; i < isolate->count; i++)
-		agent->isolated[i] = isolate->items[i].prefix;
-	for (uint32_t i = 0; i < lan->count && i < FIELD_PREFIXES_MAX; i++)
-		agent->offered.items[agent->offered.count++] = lan->items[i].prefix;
-	prefixes_sort(&agent->offered);
-}
-
-static void end_site(struct agent *agent)
-{
-	if (agent->site)
-		site_wipe(agent->site);
-	if (agent->memory)
-		sodium_memzero(agent->memory, agent->memory_size);
-	free(agent->memory);
-	agent->memory = NULL;
-	agent->site = NULL;
-}
-
-/* A brain with what the store holds. Returns 0 or an error, with why. */
-static int make_site(struct agent *agent, char why[static STORE_WHY_SIZE])
-{
-	struct site_options options = site_options_of(agent);
-	uint8_t seed[PRNG_SEED_SIZE];
-
-	end_site(agent);
-	agent->memory_size = (site_size(&options) + 15) / 16 * 16;
-	agent->memory = memory_zeroed(1, agent->memory_size);
-	randombytes_buf(seed, sizeof seed);
-	agent->site = site_init(agent->memory, &options, seed);
-	sodium_memzero(seed, sizeof seed);
-	return keeper_restore(agent->store, agent->site, why);
-}
-
-/* Whoever is a hub has all members as neighbours: there has to be room for them. */
-static int make_fitting_site(struct agent *agent, char why[static STORE_WHY_SIZE])
-{
-	int r = make_site(agent, why);
-
-	if (r < 0 || site_holds_hub(agent->site) == agent->hub)
-		return r;
-	agent->hub = site_holds_hub(agent->site);
-	return make_site(agent, why);
-}
-
 static void step(struct agent *agent, struct site_event *event)
 {
 	bool any;
 
 	event->wall = clock_wall(&agent->clock);
-	site_step(agent->site, agent->now, event, agent->actions);
+	site_step(agent->brain.site, agent->now, event, agent->actions);
 	agent->saved = keeper_save(agent->store, agent->actions, &any);
 	agent->saves = any;
 	for (uint32_t i = 0; i < agent->actions->count; i++)
@@ -343,7 +267,7 @@ static void keep_port(struct agent *agent)
 
 static void arm(struct agent *agent)
 {
-	usec_t at = usec_min(site_wakeup(agent->site), carrier_wakeup(agent->carrier));
+	usec_t at = usec_min(site_wakeup(agent->brain.site), carrier_wakeup(agent->carrier));
 	usec_t left = at - clock_now();
 	struct timeval wait;
 
@@ -387,10 +311,9 @@ static void become(struct agent *agent)
 	struct site_event event = {.kind = SITE_EVENT_START};
 	char why[STORE_WHY_SIZE] = "";
 
-	if (site_holds_hub(agent->site) == agent->hub)
+	if (!brain_is_outgrown(&agent->brain))
 		return;
-	agent->hub = site_holds_hub(agent->site);
-	if (make_site(agent, why) < 0) {
+	if (brain_renew(&agent->brain, agent->store, why) < 0) {
 		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_ERROR, "%s", why);
 		agent->status = STATUS_FAILED;
 		agent->ended = true;
@@ -406,7 +329,7 @@ void agent_end_turn(struct agent *agent)
 	struct site_event event = {.kind = SITE_EVENT_TIMER};
 
 	for (int i = 0; i < LISTS_MAX; i++) {
-		bool due = site_wakeup(agent->site) <= agent->now;
+		bool due = site_wakeup(agent->brain.site) <= agent->now;
 
 		if (due)
 			agent_feed(agent, &event);
@@ -421,7 +344,7 @@ void agent_end_turn(struct agent *agent)
 	become(agent);
 	arm(agent);
 	/* All that was to be taken away has been spoken of. */
-	if (agent->ending && site_wakeup(agent->site) > agent->now)
+	if (agent->ending && site_wakeup(agent->brain.site) > agent->now)
 		agent->ended = true;
 	if (agent->ended)
 		(void)event_base_loopbreak(agent->loop);
@@ -617,9 +540,8 @@ static int begin(struct agent *agent)
 	char why[STORE_WHY_SIZE] = "";
 	int r = store_open(&agent->store, agent->options->state, true, why);
 
-	take_networks(agent);
 	if (r == 0)
-		r = make_fitting_site(agent, why);
+		r = brain_open(&agent->brain, agent->options->config, agent->store, why);
 	if (r < 0) {
 		say("%s", why);
 		return r;
@@ -637,7 +559,7 @@ static void run(struct agent *agent)
 	agent_begin_turn(agent);
 	feed_networks(agent);
 	agent_feed(agent, &event);
-	if (site_state(agent->site) == SITE_BLANK)
+	if (site_state(agent->brain.site) == SITE_BLANK)
 		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_NOTICE,
 			"this site belongs to no collective yet: \"collective init\" founds one, "
 			"\"collective join\" joins one");
@@ -664,7 +586,7 @@ int agent_run(const struct agent_options *options)
 		agent->status = STATUS_FAILED;
 	end_events(agent);
 	carrier_close(agent->carrier);
-	end_site(agent);
+	brain_close(&agent->brain);
 	store_close(agent->store);
 	/* Whoever waits for the end hears of it once another agent can begin. */
 	agent_tell_down(agent);

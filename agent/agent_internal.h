@@ -7,6 +7,7 @@
 #include <event2/event.h>
 
 #include "agent/agent.h"
+#include "agent/brain.h"
 #include "agent/carrier.h"
 #include "agent/clock.h"
 #include "agent/control.h"
@@ -32,13 +33,7 @@ struct agent {
 	struct event *watchdog;
 	struct event *signals[SIGNALS];
 
-	/* The brain. */
-	struct site *site;
-	void *memory;
-	size_t memory_size;
-	bool hub; /* it has room for every site as a neighbour */
-	struct prefix isolated[CONFIG_NETWORKS_MAX];
-	struct prefixes offered;
+	struct brain brain;
 	struct site_actions *actions;
 
 	/* What a list of actions leaves to be done. */
@@ -49,6 +44,7 @@ struct agent {
 	bool polls[SITE_INTERFACES];
 	uint16_t kept_ports[SITE_INTERFACES];
 
+	bool started;                                /* that was written down */
 	bool ending;                                 /* everything is being taken off the machine */
 	uint32_t down_asked;                         /* by whom; 0: nobody */
 	uint32_t surveyors[CONTROL_CONNECTIONS_MAX]; /* who wait for a status */

@@ -51,7 +51,7 @@ static enum control_path path_of(const struct agent *agent, const struct site_vi
 		break;
 	}
 	/* A hub hears everybody itself; elsewhere the way leads over the hub. */
-	return site_is_hub(agent->site) ? CONTROL_PATH_DOWN : CONTROL_PATH_HUB;
+	return site_is_hub(agent->brain.site) ? CONTROL_PATH_DOWN : CONTROL_PATH_HUB;
 }
 
 static void fill_from_view(
@@ -88,7 +88,7 @@ static void answer_members(struct agent *agent, uint32_t number)
 {
 	struct site_view view;
 
-	for (uint32_t i = 0; site_view(agent->site, i, &view); i++) {
+	for (uint32_t i = 0; site_view(agent->brain.site, i, &view); i++) {
 		struct control_answer what = {.kind = CONTROL_SITE};
 
 		if (view.left)
@@ -103,7 +103,7 @@ static void answer_limits(struct agent *agent, uint32_t number)
 	struct site_counter counter;
 	struct site_limit limit;
 
-	for (uint32_t i = 0; site_limit(agent->site, i, &limit); i++) {
+	for (uint32_t i = 0; site_limit(agent->brain.site, i, &limit); i++) {
 		struct control_answer what = {.kind = CONTROL_LIMIT,
 			.count = limit.used,
 			.of = limit.most,
@@ -112,7 +112,7 @@ static void answer_limits(struct agent *agent, uint32_t number)
 		(void)snprintf(what.text, sizeof what.text, "%s", limit.name);
 		answer(agent, number, &what);
 	}
-	for (uint32_t i = 0; site_counter(agent->site, i, &counter); i++) {
+	for (uint32_t i = 0; site_counter(agent->brain.site, i, &counter); i++) {
 		struct control_answer what = {.kind = CONTROL_COUNTER, .count = counter.value};
 
 		(void)snprintf(what.text, sizeof what.text, "%s", counter.name);
@@ -140,7 +140,7 @@ static void answer_silence(struct agent *agent, uint32_t number)
 {
 	struct site_view view;
 
-	for (uint32_t i = 0; site_view(agent->site, i, &view); i++) {
+	for (uint32_t i = 0; site_view(agent->brain.site, i, &view); i++) {
 		struct control_answer what = {.kind = CONTROL_TROUBLE};
 		char since[USEC_TEXT_SIZE];
 
@@ -160,11 +160,11 @@ static void answer_silence(struct agent *agent, uint32_t number)
 /* Networks that are not reached from here, or that nobody reaches here yet. */
 static void answer_networks(struct agent *agent, uint32_t number)
 {
-	struct prefixes awaited = site_routes_awaited(agent->site);
+	struct prefixes awaited = site_routes_awaited(agent->brain.site);
 	struct site_refused_view view;
 	char text[PREFIX_TEXT_SIZE];
 
-	for (uint32_t i = 0; site_refused(agent->site, i, &view); i++) {
+	for (uint32_t i = 0; site_refused(agent->brain.site, i, &view); i++) {
 		struct control_answer what = {.kind = CONTROL_TROUBLE};
 
 		prefix_print(&view.prefix, text);
@@ -192,7 +192,7 @@ static void answer_networks(struct agent *agent, uint32_t number)
 static void answer_troubles(struct agent *agent, uint32_t number)
 {
 	const char *const troubles[] = {
-		carrier_trouble(agent->carrier), site_join_text(agent->site)};
+		carrier_trouble(agent->carrier), site_join_text(agent->brain.site)};
 
 	for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
 		struct control_answer what = {.kind = CONTROL_TROUBLE};
@@ -207,13 +207,14 @@ static void answer_troubles(struct agent *agent, uint32_t number)
 static void answer_status(struct agent *agent, uint32_t number)
 {
 	struct control_answer what = {.kind = CONTROL_SELF,
-		.prefix = site_supernet(agent->site),
-		.wall = site_wall(agent->site)};
-	const struct ledger *ledger = site_ledger(agent->site);
+		.prefix = site_supernet(agent->brain.site),
+		.wall = site_wall(agent->brain.site)};
+	const struct ledger *ledger = site_ledger(agent->brain.site);
 
 	if (ledger)
 		what.id = ledger->collective;
-	(void)snprintf(what.text, sizeof what.text, "%s", state_words(site_state(agent->site)));
+	(void)snprintf(
+		what.text, sizeof what.text, "%s", state_words(site_state(agent->brain.site)));
 	answer(agent, number, &what);
 	/* As it is now, not as it was seen some seconds ago. */
 	(void)carrier_read(agent->carrier, agent->now, SITE_BACKBONE);
@@ -291,7 +292,7 @@ static void answer_invites(struct agent *agent, uint32_t number)
 {
 	struct site_invite_view view;
 
-	for (uint32_t i = 0; site_invite_view(agent->site, i, &view); i++) {
+	for (uint32_t i = 0; site_invite_view(agent->brain.site, i, &view); i++) {
 		struct control_answer what = {.kind = CONTROL_INVITE,
 			.prefix = view.reserved,
 			.wall = view.expires,
@@ -343,7 +344,7 @@ static const char *change_endpoints(
 	const struct agent *agent, enum control_mode mode, struct site_command *command)
 {
 	struct invite_endpoint list[INVITE_ENDPOINTS_MAX];
-	uint32_t count = site_endpoints(agent->site, list);
+	uint32_t count = site_endpoints(agent->brain.site, list);
 
 	for (uint32_t i = 0; i < command->endpoint_count; i++) {
 		const struct invite_endpoint *one = &command->endpoints[i];
@@ -367,8 +368,8 @@ static const char *change_endpoints(
 
 static bool is_offered(const struct agent *agent, const struct prefix *prefix)
 {
-	for (uint32_t i = 0; i < agent->offered.count; i++) {
-		if (prefix_equal(&agent->offered.items[i], prefix))
+	for (uint32_t i = 0; i < agent->brain.offered.count; i++) {
+		if (prefix_equal(&agent->brain.offered.items[i], prefix))
 			return true;
 	}
 	return false;
@@ -377,7 +378,7 @@ static bool is_offered(const struct agent *agent, const struct prefix *prefix)
 static const char *change_routes(
 	const struct agent *agent, enum control_mode mode, struct site_command *command)
 {
-	struct prefixes list = site_routes(agent->site);
+	struct prefixes list = site_routes(agent->brain.site);
 
 	for (uint32_t i = 0; i < command->routes.count; i++) {
 		const struct prefix *one = &command->routes.items[i];

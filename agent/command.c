@@ -108,6 +108,21 @@ const struct option_row option_rows[OPTIONS] = {
 			.name = "watch",
 			.help = "show it again every two seconds, until Ctrl-C",
 		},
+	[OPTION_NO_START] =
+		{
+			.name = "no-start",
+			.help = "write the state, and leave the agent for \"collective up\"",
+		},
+	[OPTION_QR] =
+		{
+			.name = "qr",
+			.help = "draw the invite for a telephone's camera as well",
+		},
+	[OPTION_FORCE] =
+		{
+			.name = "force",
+			.help = "do it although others lose by it",
+		},
 	[OPTION_HELP] =
 		{
 			.name = "help",
@@ -132,7 +147,8 @@ const struct command commands[] = {
 		.help = "Makes the collective's keys and this site's, and starts the agent. "
 			"Friends are\n"
 			"let in by \"collective invite\".",
-		.options = BIT(OPTION_NAME) | BIT(OPTION_ENDPOINT) | BIT(OPTION_SUPERNET),
+		.options = BIT(OPTION_NAME) | BIT(OPTION_ENDPOINT) | BIT(OPTION_SUPERNET) |
+			   BIT(OPTION_NO_START),
 		.run = command_init,
 	},
 	{
@@ -147,7 +163,7 @@ const struct command commands[] = {
 		.least = 1,
 		.most = 1,
 		.options = BIT(OPTION_TAG) | BIT(OPTION_SUBNET) | BIT(OPTION_ROUTE) |
-			   BIT(OPTION_EXPIRES) | BIT(OPTION_APPROVE),
+			   BIT(OPTION_EXPIRES) | BIT(OPTION_APPROVE) | BIT(OPTION_QR),
 		.run = command_invite,
 	},
 	{
@@ -184,6 +200,7 @@ const struct command commands[] = {
 			"users\nof this machine cannot see it. Makes this site's keys, starts the "
 			"agent, and\nwaits until this site is a member. It can be run again.",
 		.most = 1,
+		.options = BIT(OPTION_NO_START),
 		.run = command_join,
 	},
 	{
@@ -216,7 +233,9 @@ const struct command commands[] = {
 		.name = "leave",
 		.arguments = "",
 		.summary = "leave the collective and take everything off this machine",
-		.help = "",
+		.help = "A site that has begun to join, and does not get in, forgets its invite. A "
+			"hub\nthat others depend on leaves with --force only.",
+		.options = BIT(OPTION_FORCE),
 		.run = command_leave,
 	},
 	{
@@ -267,6 +286,35 @@ const struct command commands[] = {
 		.least = 1,
 		.most = FIELD_PREFIXES_MAX,
 		.run = command_route_remove,
+	},
+	{
+		.name = "root export",
+		.arguments = "FILE",
+		.summary = "save the collective's root key in a file under a passphrase",
+		.help = "Whoever has the root key names the admins. The passphrase is asked for; a "
+			"script\ngives it on standard input or with --passphrase-file.",
+		.least = 1,
+		.most = 1,
+		.options = BIT(OPTION_PASSPHRASE_FILE),
+		.run = command_root_export,
+	},
+	{
+		.name = "root import",
+		.arguments = "FILE",
+		.summary = "take the root key back onto this site",
+		.help = "For as long as admins are to be named or removed.",
+		.least = 1,
+		.most = 1,
+		.options = BIT(OPTION_PASSPHRASE_FILE),
+		.run = command_root_import,
+	},
+	{
+		.name = "root remove",
+		.arguments = "",
+		.summary = "take the root key off this machine",
+		.help = "Asks first whether it is kept elsewhere; a script says so with --force.",
+		.options = BIT(OPTION_FORCE),
+		.run = command_root_remove,
 	},
 	{
 		.name = "admin offer",

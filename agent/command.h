@@ -28,6 +28,9 @@ enum option_id {
 	OPTION_EXPIRES,
 	OPTION_APPROVE,
 	OPTION_WATCH,
+	OPTION_NO_START,
+	OPTION_QR,
+	OPTION_FORCE,
 	OPTION_HELP,
 	OPTION_VERSION,
 	OPTIONS,
@@ -85,6 +88,9 @@ int command_main(int argc, char **argv, int64_t clock_offset_ms);
 
 /* The commands, each in the file of its subject. */
 int command_admin_add(const struct invocation *invocation);
+int command_root_export(const struct invocation *invocation);
+int command_root_import(const struct invocation *invocation);
+int command_root_remove(const struct invocation *invocation);
 int command_admin_offer(const struct invocation *invocation);
 int command_admin_remove(const struct invocation *invocation);
 int command_agent(const struct invocation *invocation);

@@ -56,6 +56,7 @@ static const struct item request_items[] = {
 	REQUEST(FORM_NUMBER64, command.lifetime_ms, FIELD_TIME_MAX),
 	REQUEST(FORM_HOSTS, command, 0),
 	REQUEST(FORM_NUMBER32, mode, CONTROL_MODES - 1),
+	REQUEST(FORM_BOOL, command.force, 0),
 };
 
 static const struct item answer_items[] = {

@@ -123,6 +123,15 @@ void json_number(struct json *json, const char *key, int64_t value)
 	(void)fprintf(json->file, "%" PRId64, value);
 }
 
+void json_thousandths(struct json *json, const char *key, int64_t value)
+{
+	int64_t rest = value % 1000;
+
+	begin_item(json, key);
+	(void)fprintf(json->file, "%s%" PRId64 ".%03" PRId64, value < 0 && value > -1000 ? "-" : "",
+		value / 1000, rest < 0 ? -rest : rest);
+}
+
 void json_bool(struct json *json, const char *key, bool value)
 {
 	begin_item(json, key);

@@ -216,3 +216,33 @@ int keeper_save_event(struct store *store, uint64_t wall, const char *text)
 
 	return store_write(store, &row, 1);
 }
+
+void keeper_words(const struct site_action *log, char ret[static KEEPER_WORDS_SIZE])
+{
+	const char *text = site_log_text(log->log.code);
+	const char *name = strstr(text, "%s");
+	const char *rest;
+	char number[24];
+	int used = 0;
+
+	ret[0] = '\0';
+	(void)snprintf(number, sizeof number, "%lld", (long long)log->log.number);
+	if (name)
+		used = snprintf(
+			ret, KEEPER_WORDS_SIZE, "%.*s%s", (int)(name - text), text, log->log.name);
+	text = name ? name + 2 : text;
+	rest = strstr(text, "%lld");
+	if (used < 0 || used >= KEEPER_WORDS_SIZE)
+		return;
+	(void)snprintf(ret + used, (size_t)(KEEPER_WORDS_SIZE - used), "%.*s%s%s",
+		rest ? (int)(rest - text) : (int)strlen(text), text, rest ? number : "",
+		rest ? rest + 4 : "");
+}
+
+int keeper_save_log(struct store *store, uint64_t wall, const struct site_action *log)
+{
+	char words[KEEPER_WORDS_SIZE];
+
+	keeper_words(log, words);
+	return keeper_save_event(store, wall, words);
+}

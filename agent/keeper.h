@@ -31,3 +31,8 @@ int keeper_save_port(struct store *store, enum site_interface interface, uint16_
 
 /* Writes down for "collective events" what happened. */
 int keeper_save_event(struct store *store, uint64_t wall, const char *text);
+
+/* The same of what the brain wrote down; words are its words, with name and number in them. */
+#define KEEPER_WORDS_SIZE 256
+void keeper_words(const struct site_action *log, char ret[static KEEPER_WORDS_SIZE]);
+int keeper_save_log(struct store *store, uint64_t wall, const struct site_action *log);

@@ -27,12 +27,17 @@ int command_backup(const struct invocation *invocation)
 		say("%s: a file of this name is there already", file);
 		return STATUS_FAILED;
 	}
-	r = store_open(&store, state, false, why);
+	/* An agent that has it in use is not disturbed. */
+	r = store_open_beside(&store, state, why);
 	if (r < 0) {
 		say("%s", why);
 		return STATUS_FAILED;
 	}
+	store_close(store);
+	store = NULL;
 	r = passphrase_read(invocation->values[OPTION_PASSPHRASE_FILE], 1, passphrase);
+	if (r == 0 && (r = store_open_beside(&store, state, why)) < 0)
+		say("%s", why);
 	if (r == 0) {
 		r = store_backup(store, file, passphrase, why);
 		sodium_memzero(passphrase, sizeof passphrase);

@@ -191,12 +191,50 @@ static void json_address(struct json *json, const struct address *address)
 }
 
 /* Numbers that may not be known. */
-static void json_known(struct json *json, const char *key, int64_t value, int64_t unit)
+static void json_seconds(struct json *json, const char *key, int64_t ms)
 {
-	if (value < 0)
+	if (ms < 0)
 		json_null(json, key);
 	else
-		json_number(json, key, value / unit);
+		json_number(json, key, ms / 1000);
+}
+
+static void json_milliseconds(struct json *json, const char *key, int64_t us)
+{
+	if (us < 0)
+		json_null(json, key);
+	else
+		json_thousandths(json, key, us);
+}
+
+/* Words as a key: all that is no letter becomes one "_". */
+static void json_key(const char *words, char ret[static CONTROL_TEXT_MAX])
+{
+	size_t used = 0;
+
+	for (; *words && used + 1 < CONTROL_TEXT_MAX; words++) {
+		bool letter = (*words >= 'a' && *words <= 'z') || (*words >= '0' && *words <= '9');
+
+		if (letter)
+			ret[used++] = *words;
+		else if (used > 0 && ret[used - 1] != '_')
+			ret[used++] = '_';
+	}
+	ret[used] = '\0';
+}
+
+/* The direct link to a member; there is none to oneself. */
+static void json_link(struct json *json, const struct control_answer *site)
+{
+	if (site->path == CONTROL_PATH_SELF) {
+		json_null(json, "link");
+		return;
+	}
+	json_object(json, "link");
+	json_text(json, "state", "none");
+	json_text(json, "reason", "");
+	json_null(json, "since_s");
+	json_object_end(json);
 }
 
 static void json_own(struct json *json, const struct control_answer *own)
@@ -245,35 +283,41 @@ static void json_site(struct json *json, const struct control_answer *site)
 		endpoint_print(&site->endpoint, text);
 		json_text(json, "endpoint", text);
 	}
-	json_known(json, "rtt_ms", site->rtt_us, 1000);
-	json_known(json, "last_heard_s", site->age_ms, 1000);
+	json_milliseconds(json, "rtt_ms", site->rtt_us);
+	json_milliseconds(json, "hub_rtt_ms", site->rtt_us);
+	json_seconds(json, "last_heard_s", site->age_ms);
 	json_bool(json, "hubs_word", site->hubs_word);
 	json_number(json, "rx_bytes", (int64_t)site->rx_bytes);
 	json_number(json, "tx_bytes", (int64_t)site->tx_bytes);
 	json_text(json, "version", site->note);
+	json_link(json, site);
 	json_object_end(json);
 }
 
 static void json_numbers(struct json *json, const struct answers *answers)
 {
-	json_array(json, "limits");
+	char key[CONTROL_TEXT_MAX];
+
+	json_object(json, "limits");
 	for (uint32_t i = 0; i < answers->count; i++) {
 		const struct control_answer *limit = &answers->items[i];
 
 		if (limit->kind != CONTROL_LIMIT)
 			continue;
-		json_object(json, NULL);
-		json_text(json, "name", limit->text);
+		json_key(limit->text, key);
+		json_object(json, key);
 		json_number(json, "used", (int64_t)limit->count);
 		json_number(json, "most", (int64_t)limit->of);
 		json_number(json, "refused", (int64_t)limit->refused);
 		json_object_end(json);
 	}
-	json_array_end(json);
+	json_object_end(json);
 	json_object(json, "counters");
 	for (uint32_t i = 0; i < answers->count; i++) {
-		if (answers->items[i].kind == CONTROL_COUNTER)
-			json_number(json, answers->items[i].text, (int64_t)answers->items[i].count);
+		if (answers->items[i].kind != CONTROL_COUNTER)
+			continue;
+		json_key(answers->items[i].text, key);
+		json_number(json, key, (int64_t)answers->items[i].count);
 	}
 	json_object_end(json);
 }

@@ -28,7 +28,7 @@ void usec_print(usec_t duration, char out[static USEC_TEXT_SIZE])
 		usec_t unit;
 		const char *name;
 	} rows[] = {
-		{10 * USEC_MSEC, 1, "µs"},
+		{USEC_MSEC, 1, "µs"},
 		{10 * USEC_SECOND, USEC_MSEC, "ms"},
 		{2 * USEC_MINUTE, USEC_SECOND, "s"},
 		{2 * USEC_HOUR, USEC_MINUTE, "min"},
@@ -42,6 +42,11 @@ void usec_print(usec_t duration, char out[static USEC_TEXT_SIZE])
 	}
 	if (duration < 0) {
 		duration = 0;
+	}
+	if (duration >= USEC_MSEC && duration < 10 * USEC_MSEC) {
+		(void)snprintf(out, USEC_TEXT_SIZE, "%" PRId64 ".%" PRId64 " ms",
+			duration / USEC_MSEC, duration % USEC_MSEC / 100);
+		return;
 	}
 	if (duration >= USEC_SECOND && duration < 10 * USEC_SECOND) {
 		(void)snprintf(out, USEC_TEXT_SIZE, "%" PRId64 ".%" PRId64 " s",

@@ -29,6 +29,7 @@ usec_t usec_add(usec_t time, usec_t delta);
 /* The earlier of two times. */
 usec_t usec_min(usec_t a, usec_t b);
 
-/* Writes a duration as people say it: "350 µs", "42 ms", "3.2 s", "4 min", "7 h", "12 d", "never".
+/* Writes a duration as people say it: "350 µs", "7.0 ms", "42 ms", "3.2 s", "4 min", "7 h", "12 d",
+ * "never".
  */
 void usec_print(usec_t duration, char out[static USEC_TEXT_SIZE]);

@@ -169,10 +169,10 @@ static const char *refuse_founding(const struct site *site, const struct site_co
 	if (site->state == SITE_OUT)
 		return out_text;
 	if (site->state == SITE_JOINING)
-		return "this site has begun to join a collective: its state has to be removed "
-		       "first";
+		return "this site has begun to join a collective: \"collective leave\" takes that "
+		       "back";
 	if (site->state == SITE_MEMBER)
-		return "this site belongs to a collective already: 'collective status' shows it";
+		return "this site belongs to a collective already: \"collective status\" shows it";
 	if (!text_is_name(command->name))
 		return "a name is 1 to 64 of a-z, 0-9 and -";
 	certificate.address.bytes[3]++;
@@ -324,8 +324,8 @@ static void join(struct site *site, const struct site_command *command, struct s
 		return;
 	}
 	if (find_overlap(site, &read.supernet, &read.reserved, &other)) {
-		fail_with_overlap(command, out, &read.supernet, &other,
-			"one of the two needs other numbers");
+		fail_with_overlap(
+			command, out, &read.supernet, &other, "one of the two needs other numbers");
 		return;
 	}
 	supersede(site->state == SITE_JOINING ? site->join_request : 0, command, out);
@@ -394,7 +394,8 @@ static void expel(struct site *site, const struct site_command *command, struct 
 		return;
 	}
 	if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0) {
-		site_fail(command, out, "this is the site itself: 'collective leave' takes it out");
+		site_fail(
+			command, out, "this is the site itself: \"collective leave\" takes it out");
 		return;
 	}
 	revocation.subject = member->site;
@@ -413,10 +414,68 @@ static void expel(struct site *site, const struct site_command *command, struct 
 	site->watch_until = site->now + WATCH_FOR;
 }
 
+static bool others_depend(const struct site *site)
+{
+	for (uint32_t i = 0; i < site->ledger.members.count; i++) {
+		const struct member *member = table_at(&site->ledger.members, i);
+
+		if (member->in_force && !member->left &&
+			memcmp(&member->id, &site->id, ROW_ID_SIZE) != 0)
+			return true;
+	}
+	return false;
+}
+
+/* What was begun with an invite is undone: this site is as it was before. */
+static void forget_join(struct site *site, struct site_actions *out)
+{
+	static const enum site_key_slot slots[] = {
+		SITE_KEY_IDENTITY, SITE_KEY_BACKBONE, SITE_KEY_LINKS};
+	const struct key none = {{0}};
+	struct site_row row = {.table = SITE_TABLE_SETTING, .key_size = 4, .remove = true};
+
+	memcpy(row.key, "join", 4);
+	site_save(site, out, &row);
+	while (site->secrets.count > 0) {
+		const struct site_secret *secret = table_at(&site->secrets, 0);
+		const struct key peer = secret->peer;
+		const struct key own = secret->own;
+
+		site_drop_secret(site, out, &peer, &own);
+	}
+	for (size_t i = 0; i < sizeof slots / sizeof slots[0]; i++)
+		site_save_key(out, slots[i], &none);
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		key_wipe(&site->pairs[i].secret);
+		site->pairs[i].present = false;
+	}
+	sodium_memzero(&site->identity, sizeof site->identity);
+	site->has_identity = false;
+	sodium_memzero(&site->invite_keys, sizeof site->invite_keys);
+	sodium_memzero(&site->invite, sizeof site->invite);
+	sodium_memzero(site->join_word, sizeof site->join_word);
+	site->join_request = 0;
+	site->state = SITE_BLANK;
+	site->has_collective = false;
+	site->dirty = true;
+}
+
 static void leave(struct site *site, const struct site_command *command, struct site_actions *out)
 {
+	if (site->state == SITE_JOINING) {
+		supersede(site->join_request, command, out);
+		forget_join(site, out);
+		site_done(command, out);
+		return;
+	}
 	if (site->state != SITE_MEMBER) {
 		site_fail(command, out, "this site belongs to no collective");
+		return;
+	}
+	if (site->hub_role && !command->force && others_depend(site)) {
+		site_fail(command, out,
+			"this site is the hub: without it the others do not reach each other; "
+			"\"collective leave --force\" leaves all the same");
 		return;
 	}
 	supersede(site->leave_request, command, out);
@@ -424,7 +483,6 @@ static void leave(struct site *site, const struct site_command *command, struct 
 	site->leave_request = command->request;
 	site->leave_until = site->now + LEAVE_FOR;
 	author_changed(&site->author, site->now);
-	site->author.due = site->now;
 }
 
 static void make_pending(struct site *site, struct site_actions *out, enum site_interface interface,
@@ -513,6 +571,40 @@ static void offer(struct site *site, const struct site_command *command, struct 
 		key_wipe(&seed);
 	}
 	author_changed(&site->author, site->now);
+	site_done(command, out);
+}
+
+static void take_root(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	struct secret root;
+	struct key key;
+
+	secret_from_seed(&root, &command->key);
+	key = secret_public(&root);
+	if (site->has_collective && key_equal(&key, &site->collective.root)) {
+		site->root = root;
+		site->has_root = true;
+		site_save_key(out, SITE_KEY_ROOT, &command->key);
+		site_done(command, out);
+	} else {
+		site_fail(command, out, "this is the root key of another collective");
+	}
+	sodium_memzero(&root, sizeof root);
+}
+
+static void remove_root(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	const struct key none = {{0}};
+
+	if (!site->has_root) {
+		site_fail(command, out, "the root key is not on this site");
+		return;
+	}
+	sodium_memzero(&site->root, sizeof site->root);
+	site->has_root = false;
+	site_save_key(out, SITE_KEY_ROOT, &none);
 	site_done(command, out);
 }
 
@@ -678,14 +770,20 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		[SITE_COMMAND_PING] = site_ping,
 		[SITE_COMMAND_SURVEY] = site_survey,
 		[SITE_COMMAND_DOWN] = take_down,
+		[SITE_COMMAND_ROOT_TAKE] = take_root,
+		[SITE_COMMAND_ROOT_REMOVE] = remove_root,
 	};
 	uint32_t before = out->count;
+	bool saving;
 
 	assert(command->kind < SITE_COMMANDS);
 	site->unsaved.invite[0] = '\0';
 	commands[command->kind](site, command, out);
+	saving = site->saving;
+	for (uint32_t i = before; i < out->count; i++)
+		saving = saving || out->items[i].kind == SITE_SAVE_KEY;
 	/* An answer that stands on a save waits for it with the save. */
-	for (uint32_t i = before; i < out->count && site->saving; i++) {
+	for (uint32_t i = before; i < out->count && saving; i++) {
 		if (out->items[i].kind == SITE_REPLY &&
 			out->items[i].reply.status != SITE_REPLY_PROGRESS)
 			site->unsaved.request = out->items[i].reply.request;

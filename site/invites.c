@@ -141,7 +141,7 @@ static const char *refuse_invite(const struct site *site, const struct site_comm
 	if (!text_is_name(command->name))
 		return "a name is 1 to 64 of a-z, 0-9 and -";
 	if (site->collective.endpoint_count == 0)
-		return "friends cannot find this hub: run 'collective endpoint add'";
+		return "friends cannot find this hub: run \"collective endpoint add\"";
 	return refuse_networks(site, command);
 }
 

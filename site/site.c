@@ -472,8 +472,8 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_SAVE_WELL] = "the state is saved again",
 		[SITE_LOG_KEY_CHANGED] = "the WireGuard key was changed",
 		[SITE_LOG_CERTIFICATE_ENDS] = "the certificate of %s ends soon",
-		[SITE_LOG_APPLIED] = "%s waits to be let in: 'collective approve' does so",
-		[SITE_LOG_PETITION] = "%s asks for other networks: 'collective approve' allows "
+		[SITE_LOG_APPLIED] = "%s waits to be let in: \"collective approve\" does so",
+		[SITE_LOG_PETITION] = "%s asks for other networks: \"collective approve\" allows "
 				      "them",
 	};
 

@@ -101,7 +101,7 @@ enum site_command_kind {
 	SITE_COMMAND_APPROVE,   /* name: of an invite, or of a member that wants other routes */
 	SITE_COMMAND_JOIN,      /* text: the invite */
 	SITE_COMMAND_EXPEL,     /* name */
-	SITE_COMMAND_LEAVE,     /* */
+	SITE_COMMAND_LEAVE,     /* force: of a hub that others depend on */
 	SITE_COMMAND_ROTATE,    /* */
 	SITE_COMMAND_ROUTES,    /* routes: what this site wants to announce */
 	SITE_COMMAND_OFFER,     /* makes an admin's key for this site, which offers to be one */
@@ -110,6 +110,8 @@ enum site_command_kind {
 	SITE_COMMAND_PING,         /* name: how far it is; the reply has rtt_us */
 	SITE_COMMAND_SURVEY,       /* the same of all, for site_view(), with the hub's word */
 	SITE_COMMAND_DOWN,         /* takes everything off the machine; the state stays */
+	SITE_COMMAND_ROOT_TAKE,    /* key: the root key's seed, back from where it was kept */
+	SITE_COMMAND_ROOT_REMOVE,  /* takes it off this machine */
 	SITE_COMMANDS,
 };
 
@@ -124,6 +126,7 @@ struct site_command {
 	struct prefixes routes;
 	struct names tags;
 	bool approval;
+	bool force;
 	uint64_t lifetime_ms;
 	uint32_t endpoint_count;
 	struct invite_endpoint endpoints[INVITE_ENDPOINTS_MAX];

@@ -34,7 +34,16 @@
 #define COST_PASSES_MAX 10 /* of files that are read */
 #define COST_KIB_MAX (1024 * 1024)
 
-static const uint8_t magic[MAGIC_SIZE] = "collective bak1";
+/* What a file holds. */
+enum sealed { SEALED_STATE, SEALED_ROOT };
+
+static const uint8_t magics[][MAGIC_SIZE] = {
+	[SEALED_STATE] = "collective bak1",
+	[SEALED_ROOT] = "collective key1",
+};
+
+/* 64 MiB and three passes: a small router can do it, a guesser cannot do it often. */
+static const struct backup_cost dear = {.passes = 3, .kib = 64 * 1024};
 
 enum item { ITEM_KEY, ITEM_ROW, ITEM_END };
 
@@ -152,13 +161,13 @@ static int seal_end(struct sealer *sealer)
 }
 
 static int seal_all(struct sealer *sealer, struct store *store, const char *passphrase,
-	const struct backup_cost *cost, char why[static STORE_WHY_SIZE])
+	const struct backup_cost *cost, enum sealed what, char why[static STORE_WHY_SIZE])
 {
 	uint8_t key[crypto_secretstream_xchacha20poly1305_KEYBYTES];
 	uint8_t *head = sealer->head;
 	int r;
 
-	memcpy(head, magic, MAGIC_SIZE);
+	memcpy(head, magics[what], MAGIC_SIZE);
 	randombytes_buf(head + MAGIC_SIZE, SALT_SIZE);
 	put_u32(head + MAGIC_SIZE + SALT_SIZE, cost->passes);
 	put_u32(head + MAGIC_SIZE + SALT_SIZE + 4, cost->kib);
@@ -193,10 +202,7 @@ static int publish(const char *part, const char *path)
 int store_backup(struct store *store, const char *path, const char *passphrase,
 	char why[static STORE_WHY_SIZE])
 {
-	/* 64 MiB and three passes: a small router can do it, a guesser cannot do it often. */
-	static const struct backup_cost cost = {.passes = 3, .kib = 64 * 1024};
-
-	return backup_write(store, path, passphrase, &cost, why);
+	return backup_write(store, path, passphrase, &dear, why);
 }
 
 /* Characters of a UTF-8 text: bytes that do not continue one. */
@@ -209,8 +215,8 @@ static size_t count_characters(const char *text)
 	return count;
 }
 
-int backup_write(struct store *store, const char *path, const char *passphrase,
-	const struct backup_cost *cost, char why[static STORE_WHY_SIZE])
+static int write_sealed(struct store *store, const char *path, const char *passphrase,
+	const struct backup_cost *cost, enum sealed what, char why[static STORE_WHY_SIZE])
 {
 	struct sealer sealer = {0};
 	char part[PATH_SIZE];
@@ -234,7 +240,7 @@ int backup_write(struct store *store, const char *path, const char *passphrase,
 		return explain(why, r, "%s: cannot be written: %s", path, strerror(-r));
 	}
 	why[0] = '\0';
-	r = seal_all(&sealer, store, passphrase, cost, why);
+	r = seal_all(&sealer, store, passphrase, cost, what, why);
 	if (r == 0 && (fflush(sealer.file) != 0 || fsync(fd) < 0))
 		r = -errno;
 	if (fclose(sealer.file) != 0 && r == 0)
@@ -250,6 +256,12 @@ int backup_write(struct store *store, const char *path, const char *passphrase,
 			explain(why, r, "%s: %s", path, strerror(-r));
 	}
 	return r;
+}
+
+int backup_write(struct store *store, const char *path, const char *passphrase,
+	const struct backup_cost *cost, char why[static STORE_WHY_SIZE])
+{
+	return write_sealed(store, path, passphrase, cost, SEALED_STATE, why);
 }
 
 /* Reading. */
@@ -562,8 +574,15 @@ static int explain_restore(
 	}
 }
 
-static int read_head(struct opener *opener, const char *path, char why[static STORE_WHY_SIZE])
+static int read_head(
+	struct opener *opener, const char *path, enum sealed what, char why[static STORE_WHY_SIZE])
 {
+	static const char *const others[] = {
+		[SEALED_STATE] = "this holds a root key and no site: \"collective root import\" "
+				 "takes it",
+		[SEALED_ROOT] = "this is the backup of a site: \"collective restore\" takes it",
+	};
+	enum sealed other = what == SEALED_ROOT ? SEALED_STATE : SEALED_ROOT;
 	int r;
 
 	opener->file = fopen(path, "re");
@@ -574,8 +593,10 @@ static int read_head(struct opener *opener, const char *path, char why[static ST
 	r = read_exactly(opener->file, opener->head, HEAD_SIZE);
 	if (r == -EREMOTEIO)
 		return explain(why, -EIO, "%s: cannot be read: %s", path, strerror(errno));
-	if (r == 0 && memcmp(opener->head, magic, MAGIC_SIZE) == 0)
+	if (r == 0 && memcmp(opener->head, magics[what], MAGIC_SIZE) == 0)
 		return 0;
+	if (r == 0 && memcmp(opener->head, magics[other], MAGIC_SIZE) == 0)
+		return explain(why, -EBADMSG, "%s: %s", path, others[what]);
 	return explain(why, -EBADMSG, "%s: this is not a backup of collective", path);
 }
 
@@ -599,13 +620,21 @@ static int restore_in(struct opener *opener, int dir_fd, const char *directory, 
 	return r;
 }
 
+static void end_opener(struct opener *opener)
+{
+	sodium_memzero(&opener->stream, sizeof opener->stream);
+	free(opener->batch);
+	if (opener->file)
+		(void)fclose(opener->file);
+}
+
 int store_restore(const char *directory, const char *path, const char *passphrase,
 	char why[static STORE_WHY_SIZE])
 {
 	struct opener opener = {0};
 	int dir_fd = -1;
 	int lock_fd = -1;
-	int r = read_head(&opener, path, why);
+	int r = read_head(&opener, path, SEALED_STATE, why);
 
 	if (r == 0)
 		r = directory_open(&dir_fd, directory, true, why);
@@ -628,13 +657,50 @@ int store_restore(const char *directory, const char *path, const char *passphras
 		r = restore_in(&opener, dir_fd, directory, path, passphrase, why);
 	}
 out:
-	sodium_memzero(&opener.stream, sizeof opener.stream);
-	free(opener.batch);
-	if (opener.file)
-		(void)fclose(opener.file);
+	end_opener(&opener);
 	if (lock_fd >= 0)
 		(void)close(lock_fd);
 	if (dir_fd >= 0)
 		(void)close(dir_fd);
+	return r;
+}
+
+/* A root key alone is sealed as a state that has nothing else. */
+
+int store_root_export(const struct key *root, const char *path, const char *passphrase,
+	char why[static STORE_WHY_SIZE])
+{
+	struct store *store;
+	int r = store_open_memory(&store);
+
+	if (r < 0)
+		return explain(why, r, "out of memory");
+	r = store_key_write(store, STORE_KEY_ROOT, root);
+	r = r < 0 ? explain(why, r, "out of memory")
+		  : write_sealed(store, path, passphrase, &dear, SEALED_ROOT, why);
+	store_close(store);
+	return r;
+}
+
+int store_root_import(
+	struct key *ret, const char *path, const char *passphrase, char why[static STORE_WHY_SIZE])
+{
+	struct opener opener = {0};
+	struct store *store = NULL;
+	int r = read_head(&opener, path, SEALED_ROOT, why);
+
+	if (r == 0) {
+		why[0] = '\0';
+		opener.batch = calloc(1, sizeof *opener.batch);
+		r = opener.batch ? store_open_memory(&store) : -ENOMEM;
+		if (r == 0)
+			r = open_all(&opener, store, passphrase);
+		if (r == 0)
+			r = store_key_read(store, STORE_KEY_ROOT, ret, why);
+		if (r < 0)
+			explain_restore(why, r, path, path);
+	}
+	end_opener(&opener);
+	store_close(store);
 	return r;
 }

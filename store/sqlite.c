@@ -24,6 +24,7 @@
 #define PATH_SIZE 4096
 #define BUSY_MS 2000 /* a person with the sqlite3 shell may hold a read lock for a moment */
 #define HEADER_SIZE 100
+#define VIEW_ATTEMPTS 5
 
 #define STATE_TABLE(name)                                                                         \
 	"CREATE TABLE " name " (kind INTEGER NOT NULL, key BLOB NOT NULL, version INTEGER NOT "   \
@@ -49,6 +50,13 @@ struct sqlite_store {
 	sqlite3_stmt *rollback;
 	int dir_fd;
 	int lock_fd;
+	struct key_copies *copies; /* of one that is beside its owner's; NULL: it is ours */
+};
+
+/* Private keys as they stood at one moment. */
+struct key_copies {
+	int results[STORE_KEY_SLOTS];
+	struct key keys[STORE_KEY_SLOTS];
 };
 
 static struct sqlite_store *of(struct store *store)
@@ -206,7 +214,7 @@ static int put_row(struct sqlite_store *sqlite, const struct store_row *row)
 static int sqlite_write(struct store *store, const struct store_row *rows, size_t count)
 {
 	struct sqlite_store *sqlite = of(store);
-	int r = run(sqlite->begin);
+	int r = sqlite->copies ? -EROFS : run(sqlite->begin);
 
 	if (r < 0)
 		return r;
@@ -313,28 +321,37 @@ static void sqlite_close(struct store *store)
 		(void)close(sqlite->lock_fd);
 	if (sqlite->dir_fd >= 0)
 		(void)close(sqlite->dir_fd);
+	if (sqlite->copies)
+		sodium_memzero(sqlite->copies, sizeof *sqlite->copies);
+	free(sqlite->copies);
 	free(sqlite);
 }
 
 static int sqlite_key_read(struct store *store, enum store_key_slot slot, struct key *ret,
 	char why[static STORE_WHY_SIZE])
 {
-	return key_file_read(of(store)->dir_fd, slot, ret, why);
+	const struct key_copies *copies = of(store)->copies;
+
+	if (!copies)
+		return key_file_read(of(store)->dir_fd, slot, ret, why);
+	if (copies->results[slot] == 0)
+		*ret = copies->keys[slot];
+	return copies->results[slot];
 }
 
 static int sqlite_key_write(struct store *store, enum store_key_slot slot, const struct key *key)
 {
-	return key_file_write(of(store)->dir_fd, slot, key);
+	return of(store)->copies ? -EROFS : key_file_write(of(store)->dir_fd, slot, key);
 }
 
 static int sqlite_key_promote(struct store *store, enum store_key_slot from, enum store_key_slot to)
 {
-	return key_file_rename(of(store)->dir_fd, from, to);
+	return of(store)->copies ? -EROFS : key_file_rename(of(store)->dir_fd, from, to);
 }
 
 static int sqlite_key_remove(struct store *store, enum store_key_slot slot)
 {
-	return key_file_remove(of(store)->dir_fd, slot);
+	return of(store)->copies ? -EROFS : key_file_remove(of(store)->dir_fd, slot);
 }
 
 static const struct store_backend sqlite_backend = {
@@ -642,6 +659,104 @@ int store_open(
 	sqlite->dir_fd = -1;
 	sqlite->lock_fd = -1;
 	r = open_in(sqlite, directory, create, why);
+	if (r < 0) {
+		sqlite_close(&sqlite->store);
+		return r;
+	}
+	*ret = &sqlite->store;
+	return 0;
+}
+
+/* Returns 0, or the first error that is none of a key which is not there. */
+static int copy_keys(
+	struct sqlite_store *sqlite, struct key_copies *copies, char why[static STORE_WHY_SIZE])
+{
+	memset(copies, 0, sizeof *copies);
+	for (int slot = 0; slot < STORE_KEY_SLOTS; slot++) {
+		int r = key_file_read(
+			sqlite->dir_fd, (enum store_key_slot)slot, &copies->keys[slot], why);
+
+		if (r < 0 && r != -ENOENT)
+			return r;
+		copies->results[slot] = r;
+	}
+	return 0;
+}
+
+/* Rows as they stand now: until the end of a transaction that is never ended. */
+static int begin_view(
+	struct sqlite_store *sqlite, const char *directory, char why[static STORE_WHY_SIZE])
+{
+	char path[PATH_SIZE];
+	int64_t schema = 0;
+	int r = check_file(sqlite->dir_fd, directory, why);
+
+	if (r < 0)
+		return r;
+	if (snprintf(path, sizeof path, "%s/" STORE_FILE, directory) >= (int)sizeof path)
+		return explain(why, -ENAMETOOLONG, "%s: the path is too long", directory);
+	r = to_errno(sqlite3_open_v2(
+		path, &sqlite->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_PRIVATECACHE, NULL));
+	if (r == 0)
+		r = to_errno(sqlite3_busy_timeout(sqlite->db, BUSY_MS));
+	if (r == 0)
+		r = execute(sqlite->db, "BEGIN");
+	if (r < 0)
+		return explain(why, r, "%s: %s", path, strerror(-r));
+	return check_contents(sqlite, directory, &schema, why);
+}
+
+static void end_view(struct sqlite_store *sqlite)
+{
+	for (int table = 0; table < STORE_TABLES; table++) {
+		for (int operation = 0; operation < OPERATIONS; operation++) {
+			(void)sqlite3_finalize(sqlite->statements[table][operation]);
+			sqlite->statements[table][operation] = NULL;
+		}
+	}
+	(void)sqlite3_close(sqlite->db);
+	sqlite->db = NULL;
+}
+
+/* Keys that did not change while the rows were opened belong to them. */
+static int open_beside(
+	struct sqlite_store *sqlite, const char *directory, char why[static STORE_WHY_SIZE])
+{
+	struct key_copies after;
+	int r = directory_open(&sqlite->dir_fd, directory, false, why);
+
+	if (r == 0 && !directory_has(sqlite->dir_fd, STORE_FILE))
+		r = check_missing(sqlite, directory, false, why);
+	for (int i = 0; i < VIEW_ATTEMPTS && r == 0; i++) {
+		r = copy_keys(sqlite, sqlite->copies, why);
+		if (r == 0)
+			r = begin_view(sqlite, directory, why);
+		if (r == 0)
+			r = copy_keys(sqlite, &after, why);
+		if (r < 0 || memcmp(&after, sqlite->copies, sizeof after) == 0) {
+			sodium_memzero(&after, sizeof after);
+			return r;
+		}
+		end_view(sqlite);
+	}
+	sodium_memzero(&after, sizeof after);
+	return r < 0 ? r
+		     : explain(why, -EBUSY, "%s: its keys are being changed: try again", directory);
+}
+
+int store_open_beside(struct store **ret, const char *directory, char why[static STORE_WHY_SIZE])
+{
+	struct sqlite_store *sqlite = calloc(1, sizeof *sqlite);
+	int r;
+
+	if (!sqlite)
+		return explain(why, -ENOMEM, "out of memory");
+	sqlite->store.backend = &sqlite_backend;
+	sqlite->dir_fd = -1;
+	sqlite->lock_fd = -1;
+	sqlite->copies = calloc(1, sizeof *sqlite->copies);
+	r = sqlite->copies ? open_beside(sqlite, directory, why)
+			   : explain(why, -ENOMEM, "out of memory");
 	if (r < 0) {
 		sqlite_close(&sqlite->store);
 		return r;

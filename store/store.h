@@ -79,6 +79,12 @@ int store_open(
 	struct store **ret, const char *directory, bool create, char why[static STORE_WHY_SIZE]);
 
 /*
+ * Opens a state that another process may have in use, as it stands at this moment: for reading, and
+ * for a backup. Nothing can be written: -EROFS. Returns 0 or, with why, what store_open() does.
+ */
+int store_open_beside(struct store **ret, const char *directory, char why[static STORE_WHY_SIZE]);
+
+/*
  * Reads one row of a state without locking it: for a glance beside a running agent. Returns 0,
  * -ENOENT when there is no state or no such row, -EACCES, -EBADMSG.
  */
@@ -139,3 +145,9 @@ int store_backup(struct store *store, const char *path, const char *passphrase,
  */
 int store_restore(const char *directory, const char *path, const char *passphrase,
 	char why[static STORE_WHY_SIZE]);
+
+/* The same of a root key alone: a file of its own kind, that is no backup of a site. */
+int store_root_export(const struct key *root, const char *path, const char *passphrase,
+	char why[static STORE_WHY_SIZE]);
+int store_root_import(
+	struct key *ret, const char *path, const char *passphrase, char why[static STORE_WHY_SIZE]);

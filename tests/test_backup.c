@@ -407,6 +407,74 @@ TEST(restore_cut_short_between_its_moves_can_be_run_again)
 	expect_restored(f);
 }
 
+TEST(root_key_alone_comes_back_with_its_passphrase)
+{
+	struct fixture *f = *state;
+	char file[3 * FILES_PATH_SIZE];
+	struct key root = {{1, 2, 3}};
+	struct key back;
+
+	(void)snprintf(file, sizeof file, "%s/root", f->from);
+	assert_int_equal(store_root_export(&root, file, PASSPHRASE, f->why), 0);
+	assert_int_equal(store_root_export(&root, file, PASSPHRASE, f->why), -EEXIST);
+	assert_int_equal(store_root_import(&back, file, "another one", f->why), -EKEYREJECTED);
+	assert_int_equal(store_root_import(&back, file, PASSPHRASE, f->why), 0);
+	assert_true(key_equal(&root, &back));
+	/* Neither is taken for the other. */
+	assert_int_equal(store_restore(f->to, file, PASSPHRASE, f->why), -EBADMSG);
+	assert_non_null(strstr(f->why, "root import"));
+	assert_int_equal(store_root_import(&back, f->file, PASSPHRASE, f->why), -EBADMSG);
+	assert_non_null(strstr(f->why, "collective restore"));
+}
+
+static const struct store_row later = {.table = STORE_SETTING,
+	.key_size = 5,
+	.key = "later",
+	.version = 1,
+	.bytes = "!",
+	.size = 1};
+
+TEST(backup_beside_its_owner_is_of_one_moment)
+{
+	struct fixture *f = *state;
+	struct store_value value;
+	struct store *owner;
+	struct store *beside;
+	struct key key = {{77}};
+
+	(void)snprintf(f->file, sizeof f->file, "%s/beside", f->from);
+	assert_int_equal(store_open(&owner, f->from, false, f->why), 0);
+	assert_int_equal(store_open_beside(&beside, f->from, f->why), 0);
+	/* What the owner does from then on is not in it, and succeeds. */
+	assert_int_equal(store_write(owner, &later, 1), 0);
+	assert_int_equal(store_key_write(owner, STORE_KEY_IDENTITY, &key), 0);
+	assert_int_equal(store_key_write(owner, STORE_KEY_LINKS_PENDING, &key), 0);
+	assert_int_equal(backup_write(beside, f->file, PASSPHRASE, &cheap, f->why), 0);
+	store_close(beside);
+	assert_int_equal(store_read(owner, STORE_SETTING, 0, "later", 5, &value), 0);
+	store_close(owner);
+	assert_int_equal(store_restore(f->to, f->file, PASSPHRASE, f->why), 0);
+	expect_restored(f);
+}
+
+TEST(state_that_is_read_beside_its_owner_cannot_be_written)
+{
+	struct fixture *f = *state;
+	struct store_value value;
+	struct store *beside;
+	struct key key = {{77}};
+
+	assert_int_equal(store_open_beside(&beside, f->to, f->why), -ENOENT);
+	assert_false(files_exist(f->to, "lock"));
+	assert_int_equal(store_open_beside(&beside, f->from, f->why), 0);
+	assert_int_equal(store_write(beside, &later, 1), -EROFS);
+	assert_int_equal(store_key_write(beside, STORE_KEY_LINKS, &key), -EROFS);
+	assert_int_equal(store_key_promote(beside, STORE_KEY_LINKS_PENDING), -EROFS);
+	assert_int_equal(store_key_remove(beside, STORE_KEY_IDENTITY), -EROFS);
+	assert_int_equal(store_read(beside, STORE_SETTING, 0, "later", 5, &value), -ENOENT);
+	store_close(beside);
+}
+
 #define BACKUP(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -421,6 +489,9 @@ int main(void)
 		BACKUP(restore_onto_a_disk_too_small_is_not_called_done),
 		BACKUP(backup_onto_a_full_disk_says_so),
 		BACKUP(restore_waits_for_nobody_who_uses_the_directory),
+		BACKUP(root_key_alone_comes_back_with_its_passphrase),
+		BACKUP(backup_beside_its_owner_is_of_one_moment),
+		BACKUP(state_that_is_read_beside_its_owner_cannot_be_written),
 		BACKUP(backup_never_overwrites),
 		BACKUP(restore_never_overwrites_a_state),
 		BACKUP(restore_killed_at_any_moment_can_be_run_again),

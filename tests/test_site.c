@@ -2358,6 +2358,112 @@ TEST(an_expulsion_that_cannot_be_kept_is_refused_and_not_said)
 	assert_true(hub->deltas > deltas);
 }
 
+static struct machine *gather_with_admin(struct world *world)
+{
+	struct machine *hub;
+
+	gather(world, 1);
+	hub = &world->machines[0];
+	(void)command(
+		world, &world->machines[1], (struct site_command){.kind = SITE_COMMAND_OFFER});
+	run(world, 5 * USEC_SECOND);
+	assert_int_equal(command(world, hub, named(SITE_COMMAND_DELEGATE, "anna"))->reply.status,
+		SITE_REPLY_DONE);
+	run(world, 5 * USEC_SECOND);
+	return hub;
+}
+
+TEST(a_hub_that_others_depend_on_leaves_only_when_it_is_told_twice)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct site_command given = {.kind = SITE_COMMAND_LEAVE};
+
+	gather(world, 1);
+	assert_int_equal(command(world, hub, given)->reply.status, SITE_REPLY_FAILED);
+	assert_non_null(strstr(hub->reply.reply.note, "--force"));
+	run(world, USEC_MINUTE);
+	assert_int_equal(site_state(hub->site), SITE_MEMBER);
+	given.force = true;
+	(void)command(world, hub, given);
+	run(world, USEC_MINUTE);
+	assert_int_equal(site_state(hub->site), SITE_OUT);
+}
+
+TEST(a_hub_that_is_alone_leaves_at_once)
+{
+	struct world *world = *state;
+	struct machine *hub = found(world);
+
+	(void)command(world, hub, (struct site_command){.kind = SITE_COMMAND_LEAVE});
+	run(world, USEC_MINUTE);
+	assert_int_equal(site_state(hub->site), SITE_OUT);
+}
+
+TEST(what_was_begun_with_an_invite_can_be_taken_back)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct key identity;
+	char word[INVITE_TEXT_SIZE];
+
+	(void)found(world);
+	start(world, anna);
+	invite(world, "anna", word);
+	world->machines[0].unplugged = true;
+	join(world, anna, word);
+	run(world, 5 * USEC_SECOND);
+	assert_int_equal(site_state(anna->site), SITE_JOINING);
+	identity = anna->keys[SITE_KEY_IDENTITY];
+	assert_int_equal(command(world, anna, (struct site_command){.kind = SITE_COMMAND_LEAVE})
+				 ->reply.status,
+		SITE_REPLY_DONE);
+	run(world, USEC_SECOND);
+	assert_int_equal(site_state(anna->site), SITE_BLANK);
+	assert_int_equal(anna->peer_count, 0);
+	assert_int_equal(anna->route_count, 0);
+	assert_true(key_is_zero(&anna->device));
+	restart(world, anna);
+	assert_int_equal(site_state(anna->site), SITE_BLANK);
+	/* And begun anew, as somebody else. */
+	world->machines[0].unplugged = false;
+	join(world, anna, word);
+	run(world, 8 * USEC_SECOND);
+	assert_int_equal(site_state(anna->site), SITE_MEMBER);
+	assert_false(key_equal(&identity, &anna->keys[SITE_KEY_IDENTITY]));
+}
+
+TEST(the_root_key_can_be_taken_off_line_and_back)
+{
+	struct world *world = *state;
+	struct machine *hub = gather_with_admin(world);
+	struct key root = hub->keys[SITE_KEY_ROOT];
+	struct site_command given = {.kind = SITE_COMMAND_ROOT_TAKE, .key = {{7}}};
+
+	assert_int_equal(
+		command(world, hub, (struct site_command){.kind = SITE_COMMAND_ROOT_REMOVE})
+			->reply.status,
+		SITE_REPLY_DONE);
+	assert_false(hub->has_key[SITE_KEY_ROOT]);
+	assert_int_equal(
+		command(world, hub, named(SITE_COMMAND_REMOVE_ADMIN, "anna"))->reply.status,
+		SITE_REPLY_FAILED);
+	/* It stays away, and another one is not taken for it. */
+	restart(world, hub);
+	assert_int_equal(
+		command(world, hub, (struct site_command){.kind = SITE_COMMAND_ROOT_REMOVE})
+			->reply.status,
+		SITE_REPLY_FAILED);
+	assert_int_equal(command(world, hub, given)->reply.status, SITE_REPLY_FAILED);
+	assert_false(hub->has_key[SITE_KEY_ROOT]);
+	given.key = root;
+	assert_int_equal(command(world, hub, given)->reply.status, SITE_REPLY_DONE);
+	assert_true(hub->has_key[SITE_KEY_ROOT]);
+	assert_int_equal(
+		command(world, hub, named(SITE_COMMAND_REMOVE_ADMIN, "anna"))->reply.status,
+		SITE_REPLY_DONE);
+}
+
 TEST(a_ping_says_how_far_a_member_is)
 {
 	struct world *world = *state;
@@ -2495,7 +2601,8 @@ TEST(a_hub_that_left_makes_no_invites)
 
 	gather(world, 1);
 	hub = &world->machines[0];
-	(void)command(world, hub, (struct site_command){.kind = SITE_COMMAND_LEAVE});
+	(void)command(
+		world, hub, (struct site_command){.kind = SITE_COMMAND_LEAVE, .force = true});
 	run(world, 10 * USEC_SECOND);
 	assert_int_equal(site_state(hub->site), SITE_OUT);
 	assert_int_equal(command(world, hub, named(SITE_COMMAND_INVITE, "bert"))->reply.status,
@@ -3314,21 +3421,6 @@ TEST(founding_with_prefixes_that_cannot_be_is_refused)
 }
 
 /* The second spoke's place is free, and the first one is an admin. */
-static struct machine *gather_with_admin(struct world *world)
-{
-	struct machine *hub;
-
-	gather(world, 1);
-	hub = &world->machines[0];
-	(void)command(
-		world, &world->machines[1], (struct site_command){.kind = SITE_COMMAND_OFFER});
-	run(world, 5 * USEC_SECOND);
-	assert_int_equal(command(world, hub, named(SITE_COMMAND_DELEGATE, "anna"))->reply.status,
-		SITE_REPLY_DONE);
-	run(world, 5 * USEC_SECOND);
-	return hub;
-}
-
 TEST(an_admin_elsewhere_makes_invites_that_the_hub_lets_in)
 {
 	struct world *world = *state;
@@ -3700,6 +3792,10 @@ int main(void)
 		CARRIED(a_network_that_was_granted_again_is_guarded_as_any_other),
 		CARRIED(the_links_have_an_interface_of_their_own_with_the_same_address),
 		CARRIED(an_expulsion_that_cannot_be_kept_is_refused_and_not_said),
+		CARRIED(a_hub_that_others_depend_on_leaves_only_when_it_is_told_twice),
+		CARRIED(a_hub_that_is_alone_leaves_at_once),
+		CARRIED(what_was_begun_with_an_invite_can_be_taken_back),
+		CARRIED(the_root_key_can_be_taken_off_line_and_back),
 		CARRIED(a_ping_says_how_far_a_member_is),
 		CARRIED(a_ping_without_answer_ends_after_2_s),
 		CARRIED(nobody_is_pinged_who_is_no_member),

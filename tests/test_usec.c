@@ -24,7 +24,10 @@ TEST(usec_prints_durations_as_people_say_them)
 	} rows[] = {
 		{0, "0 µs"},
 		{350, "350 µs"},
-		{9999, "9999 µs"},
+		{999, "999 µs"},
+		{USEC_MSEC, "1.0 ms"},
+		{9999, "9.9 ms"},
+		{10 * USEC_MSEC, "10 ms"},
 		{42 * USEC_MSEC, "42 ms"},
 		{3200 * USEC_MSEC, "3.2 s"},
 		{USEC_SECOND, "1.0 s"},

@@ -3,10 +3,10 @@
 
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-	local commands='admin init invite invites uninvite approve join status expel leave rotate
+	local commands='admin root init invite invites uninvite approve join status expel leave rotate
 		endpoint doctor route events ping up down agent config backup restore version help'
 	local options='--config --state --run --json --passphrase-file
-		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --help --version'
+		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --no-start --qr --force --help --version'
 	local keys='site.name site.lan interfaces.implementation
 		interfaces.backbone.name interfaces.backbone.port interfaces.backbone.mtu
 		interfaces.links.name interfaces.links.port interfaces.links.mtu
@@ -44,9 +44,10 @@ _collective() {
 	'' | help) mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current") ;;
 	config | 'help config') mapfile -t COMPREPLY < <(compgen -W 'check example keys' -- "$current") ;;
 	admin | 'help admin') mapfile -t COMPREPLY < <(compgen -W 'offer add remove' -- "$current") ;;
+	root | 'help root') mapfile -t COMPREPLY < <(compgen -W 'export import remove' -- "$current") ;;
 	endpoint | route | 'help endpoint' | 'help route') mapfile -t COMPREPLY < <(compgen -W 'add remove' -- "$current") ;;
 	'config keys') mapfile -t COMPREPLY < <(compgen -W "$keys" -- "$current") ;;
-	'config check' | backup | restore) mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+	'config check' | backup | restore | 'root export' | 'root import') mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
 	esac
 }
 

@@ -20,11 +20,15 @@ complete -c collective -l route -x -d "a network of the friend's home"
 complete -c collective -l expires -x -d "how long the invite is good for"
 complete -c collective -l watch -d 'show it again every two seconds'
 complete -c collective -l approve -d 'let nobody in before it is approved'
+complete -c collective -l no-start -d 'write the state and start no agent'
+complete -c collective -l qr -d 'draw the invite as well'
+complete -c collective -l force -d 'do it although others lose by it'
 complete -c collective -s h -l help -d 'explain, and do nothing'
 complete -c collective -s V -l version -d 'print the version'
 
 
 complete -c collective -n __fish_use_subcommand -a admin -d 'offer to be an admin, add or remove one'
+complete -c collective -n __fish_use_subcommand -a root -d 'keep the root key elsewhere, or take it back'
 complete -c collective -n __fish_use_subcommand -a route -d 'announce networks of this home, or no more'
 complete -c collective -n __fish_use_subcommand -a doctor -d 'look what may stand in the way'
 complete -c collective -n __fish_use_subcommand -a ping -d 'ask a member how far it is'
@@ -50,6 +54,8 @@ complete -c collective -n __fish_use_subcommand -a version -d "print the version
 complete -c collective -n __fish_use_subcommand -a help -d "explain a command"
 
 complete -c collective -n '__fish_seen_subcommand_from endpoint route' -a 'add remove'
+complete -c collective -n '__fish_seen_subcommand_from root; and not __fish_seen_subcommand_from export import remove' -a 'export import remove'
+complete -c collective -n '__fish_seen_subcommand_from export import' -F
 complete -c collective -n '__fish_seen_subcommand_from admin' -a 'offer add remove'
 complete -c collective -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check example keys' \
 	-a 'check example keys'

@@ -12,64 +12,11 @@ cd "${SOURCE:?}" || exit 1
 . tests/tap.sh
 # shellcheck source=tests/lab/world.sh
 . tests/lab/world.sh
+# shellcheck source=tests/lab/people.sh
+. tests/lab/people.sh
 
-: "${BUILD:?}"
 hub=198.51.100.1
 sites=(hub ann bob cam eve)
-collective=$BUILD/gcc/agent/collective
-path=PATH=/usr/sbin:/usr/bin:/sbin:/bin # that of somebody else than root
-
-# at SITE WORD... - a person there types a command.
-at() {
-	site_run "$1" "${as_unit[@]}" env COLLECTIVE_STATE="$world_dir/$1/state" COLLECTIVE_RUN="$world_dir/$1/home/run" \
-		"$collective" "${@:2}"
-}
-
-# seen_by USER GROUP SITE WORD... - another user of that machine does.
-seen_by() {
-	site_run "$3" setpriv "--reuid=$1" "--regid=$2" --clear-groups env "$path" COLLECTIVE_RUN="$world_dir/$3/home/run" "$collective" "${@:4}"
-}
-
-# invite NAME OPTION... - at the hub; the invite comes into a file of that name.
-invite() { at hub invite "$@" >"$work/$1.invite" 2>"$work/$1.words" </dev/null; }
-invite_of() { cat "$work/$1.invite"; }
-
-# joins SITE NAME - takes that invite from standard input.
-joins() { at "$1" join - <"$work/$2.invite" >"$work/out" 2>"$work/err" || { cat "$work/out" "$work/err"; return 1; }; }
-refused() {
-	if at "$1" join - <"$work/$2.invite" >"$work/out" 2>"$work/err"; then cat "$work/out"; return 1; fi
-	said err "$3"
-}
-
-is() { [ "$1" = "$2" ] || { printf '%s, not %s\n' "$1" "$2"; return 1; }; }
-said() { grep -qF -- "$2" "$work/$1" || { echo "not in $1: $2"; cat "$work/$1"; return 1; }; }
-has_said() { grep -qF -- "$2" "$work/$1"; }
-
-# knows SITE EXPRESSION - of its status, d, this is true.
-knows() {
-	at "$1" status --json | python3 -c "import json, sys
-d = json.load(sys.stdin); s = {s['name']: s for s in d['sites']}
-sys.exit(0 if ($2) else json.dumps(d, indent=1))"
-}
-
-reaches() { site_run "$1" ping -q -c 1 -W "${3:-5}" "$2" >/dev/null 2>&1; }
-misses() { ! reaches "$1" "$2" "${3:-0.5}"; }
-both_ways() { world_wait 10 reaches "$1" "$2" 1 && world_wait 10 reaches "$3" "$4" 1; }
-
-agent_pid() { cat "$world_dir/$1/state/lock"; }
-agent_has_ended() { ! kill -0 "$1" 2>/dev/null; }
-
-keys_of() { (cd "$world_dir/$1/state" && sha256sum ./*.key); }
-
-# What a machine has of ours: interfaces, rules, routes, sockets.
-ours_at() {
-	site_run "$1" ip link show | grep collective
-	site_run "$1" ip rule | grep -v 'lookup \(local\|main\|default\)'
-	site_run "$1" ip route show table all | grep -E 'collective|unreachable|10\.100\.'
-	site_run "$1" ss -Hlun
-}
-nothing_of_ours() { ! ours_at "$1" | grep .; }
-
 # Founding. The hub's clock is two minutes slow at first: an invite for one minute has expired once it is right.
 
 founds() {
@@ -129,17 +76,17 @@ is_told_of_silence() {
 
 comes_in_after_all() {
 	tail --pid="$(cat "$work/ann.pid")" -f /dev/null
-	said ann.out 'joined as ann, 10.100.' && world_wait 10 reaches ann 10.100.0.1 1
+	said ann.out 'joined home as ann, 10.100.' && world_wait 10 reaches ann 10.100.0.1 1
 }
 
 by_argument() {
-	gives 0 "joined as bob, 10.100." 'bob: admitted' -- bob join "$(invite_of bob)" && world_wait 10 reaches bob 10.100.0.1 1
+	gives 0 "joined home as bob, 10.100." 'bob: admitted' -- bob join "$(invite_of bob)" && world_wait 10 reaches bob 10.100.0.1 1
 }
 
 again() {
 	local before
 	before=$(keys_of bob)
-	gives 0 'joined as bob, 10.100.' 'a member already: nothing was changed' -- bob join "$(invite_of bob)" && [ "$(keys_of bob)" = "$before" ]
+	gives 0 'joined home as bob, 10.100.' 'a member already: nothing was changed' -- bob join "$(invite_of bob)" && [ "$(keys_of bob)" = "$before" ]
 }
 
 used() { refused eve bob 'used on another machine already: if that was not you, tell whoever sent it at once (that site is bob)'; }
@@ -170,7 +117,7 @@ approves() { gives 1 '' 'nothing of this name waits' -- hub approve nobody && gi
 
 lets_in() {
 	tail --pid="$(cat "$work/cam.pid")" -f /dev/null
-	said cam.out 'joined as cam, 10.100.'
+	said cam.out 'joined home as cam, 10.100.'
 }
 
 meet() {
@@ -191,12 +138,12 @@ hubs_status() {
 		d['site']['name'] == 'home' and d['site']['address'] == '10.100.0.1' and d['site']['subnets'] == ['10.100.0.0/24'] and {'hub', 'admin'} <= set(d['site']['roles']) and d['site']['tags'] == [] and
 		set(s) == {'home', 'ann', 'bob', 'cam'} and s['home']['path'] == 'self' and d['troubles'] == [] and
 		all(s[n]['path'] == 'hub' and s[n]['last_heard_s'] < 60 and s[n]['rx_bytes'] > 0 and s[n]['tx_bytes'] > 0 and s[n]['endpoint'].startswith('203.0.113.') and s[n]['version'] for n in ('ann', 'bob', 'cam')) and
-		all(l['used'] <= l['most'] for l in d['limits']) and d['counters']['gossip_received'] > 0"
+		all(l['used'] <= l['most'] for l in d['limits'].values()) and d['limits']['members']['used'] == len(d['sites']) and d['counters']['gossip_received'] > 0"
 }
 
 spokes_status() {
 	knows ann "d['state'] == 'member' and d['site']['name'] == 'ann' and d['site']['roles'] == [] and set(s) == {'home', 'ann', 'bob', 'cam'} and
-		s['ann']['path'] == 'self' and s['home']['path'] == 'hub' and s['home']['endpoint'] == '$hub:51821' and s['home']['rx_bytes'] > 0 and s['home']['last_heard_s'] < 60 and
+		s['ann']['path'] == 'self' and s['ann']['link'] is None and s['home']['link'] == {'state': 'none', 'reason': '', 'since_s': None} and 0 < s['home']['rtt_ms'] == s['home']['hub_rtt_ms'] and s['home']['path'] == 'hub' and s['home']['endpoint'] == '$hub:51821' and s['home']['rx_bytes'] > 0 and s['home']['last_heard_s'] < 60 and
 		s['bob']['endpoint'] is None and s['bob']['path'] == 'hub' and s['bob']['subnets'] and d['troubles'] == []"
 }
 
@@ -464,7 +411,7 @@ expels() {
 	local to from
 	to=$(address_of bob) from=$(address_of ann)
 	site_spawn cam meanwhile ping -i 0.02 -q 10.100.0.1
-	gives 1 '' 'no member has this name' -- hub expel nobody && gives 1 '' "'collective leave' takes it out" -- hub expel home &&
+	gives 1 '' 'no member has this name' -- hub expel nobody && gives 1 '' '"collective leave" takes it out' -- hub expel home &&
 		gives 0 'other sites know after' -- hub expel bob || return
 	misses ann "$to" && misses bob "$from" && misses bob 10.100.0.1 && knows hub "'bob' not in s" &&
 		world_wait 5 knows ann "'bob' not in s" && gives 0 'bob was expelled' -- hub events || return
@@ -479,7 +426,7 @@ stays_out() {
 }
 
 comes_back_anew() {
-	invite bob && afresh bob && joins bob bob && said out 'joined as bob' && both_ways bob 10.100.0.1 ann "$(address_of bob)"
+	invite bob && afresh bob && joins bob bob && said out 'joined home as bob' && both_ways bob 10.100.0.1 ann "$(address_of bob)"
 }
 
 leaves() {
@@ -540,18 +487,13 @@ keeps_secrets() {
 
 world_begin
 work=$world_dir/work
-program="at"
 mkdir "$work"
 world_public hub "$hub"
 world_public eve 198.51.100.7
 world_home ann 203.0.113.2 192.168.7.0/24 home
 world_home bob 203.0.113.3 192.168.7.0/24 home
 world_home cam 203.0.113.4 192.168.8.0/24 home
-for site in "${sites[@]}"; do
-	chmod 700 "$world_dir/$site/state"
-	install -d -o "$world_user" "$world_dir/$site/home"
-	ln -s home/run/agent.log "$world_dir/$site/agent.log"
-done
+people_prepare "${sites[@]}"
 
 check "without an agent it is said how one starts" gives 1 '' 'no agent runs here' -- hub status
 check "init founds, and says what to do next" founds
