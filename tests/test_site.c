@@ -2601,8 +2601,7 @@ TEST(a_hub_that_left_makes_no_invites)
 
 	gather(world, 1);
 	hub = &world->machines[0];
-	(void)command(
-		world, hub, (struct site_command){.kind = SITE_COMMAND_LEAVE, .force = true});
+	(void)command(world, hub, (struct site_command){.kind = SITE_COMMAND_LEAVE, .force = true});
 	run(world, 10 * USEC_SECOND);
 	assert_int_equal(site_state(hub->site), SITE_OUT);
 	assert_int_equal(command(world, hub, named(SITE_COMMAND_INVITE, "bert"))->reply.status,
