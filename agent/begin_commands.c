@@ -95,6 +95,8 @@ static int found(const struct invocation *invocation, const struct config *confi
 		invocation, config, &request, ASKING_PATIENCE, asking_show_words, NULL);
 	if (status != STATUS_DONE)
 		return status;
+	if (!invocation->given[OPTION_NO_START])
+		launch_at_boot(invocation, true);
 	prefix_print(&command->subnet, subnet);
 	(void)printf("The collective is founded; this site is %s, %s.\n\n", command->name, subnet);
 	print_next(command, config->backbone.port ? config->backbone.port : ARGUMENT_HUB_PORT,
@@ -208,6 +210,9 @@ static int join(const struct invocation *invocation, const struct config *config
 	status = asking_or_writing(
 		invocation, config, &request, 4 * ASKING_PATIENCE, show_join, &joined);
 	sodium_memzero(request.text, sizeof request.text);
+	/* The agent goes on with it, also where nobody waits for that any more. */
+	if (!invocation->given[OPTION_NO_START])
+		launch_at_boot(invocation, true);
 	if (status == STATUS_DONE && joined.name[0])
 		say_joined(invocation, &joined);
 	else if (status == STATUS_DONE)
@@ -235,6 +240,7 @@ int command_up(const struct invocation *invocation)
 	if (launch_or_reach(invocation, true, &client) < 0)
 		return STATUS_FAILED;
 	client_close(&client);
+	launch_at_boot(invocation, true);
 	(void)printf("up: the agent runs; \"collective status\" shows what it sees\n");
 	asking_say_troubles(invocation);
 	return STATUS_DONE;
@@ -243,8 +249,12 @@ int command_up(const struct invocation *invocation)
 int command_down(const struct invocation *invocation)
 {
 	struct control_request request = asking_for(SITE_COMMAND_DOWN);
+	int status;
 
 	/* What an agent left that was killed, only an agent knows to take away. */
-	return asking(invocation, true, &request, 2 * ASKING_PATIENCE, asking_show_words,
+	status = asking(invocation, true, &request, 2 * ASKING_PATIENCE, asking_show_words,
 		(void *)(uintptr_t) "down: interfaces, routes and rules were taken away");
+	if (status == STATUS_DONE)
+		launch_at_boot(invocation, false);
+	return status;
 }

@@ -45,9 +45,9 @@ static bool has_unit(const struct invocation *invocation)
 	return there;
 }
 
-static int start_unit(void)
+static int systemctl(const char *verb)
 {
-	static const char *const words[] = {"systemctl", "start", UNIT, NULL};
+	const char *const words[] = {"systemctl", "--quiet", verb, UNIT, NULL};
 	pid_t child;
 	int status;
 	int r = posix_spawnp(
@@ -55,9 +55,16 @@ static int start_unit(void)
 
 	if (r == 0 && (waitpid(child, &status, 0) != child || status != 0))
 		r = EIO;
-	if (r != 0)
-		say("the service could not be started: \"systemctl status %s\" says why", UNIT);
 	return -r;
+}
+
+static int start_unit(void)
+{
+	int r = systemctl("start");
+
+	if (r < 0)
+		say("the service could not be started: \"systemctl status %s\" says why", UNIT);
+	return r;
 }
 
 /* In a session of its own: what ends this command, or its terminal, does not end the agent. */
@@ -176,4 +183,14 @@ int launch_or_reach(const struct invocation *invocation, bool start, struct clie
 	else if (r < 0 && r != -ENOENT)
 		say("the agent cannot be reached in %s: %s", directory, strerror(-r));
 	return r == -ENOENT && start ? start_agent(invocation, ret) : r;
+}
+
+void launch_at_boot(const struct invocation *invocation, bool wanted)
+{
+	if (!has_unit(invocation) || systemctl(wanted ? "enable" : "disable") == 0)
+		return;
+	say(wanted ? "the agent will not start with this machine: \"systemctl enable %s\" says why"
+		   : "the agent will start with this machine again: \"systemctl disable %s\" says "
+		     "why",
+		UNIT);
 }

@@ -13,3 +13,9 @@
  * was said.
  */
 int launch_or_reach(const struct invocation *invocation, bool start, struct client *ret);
+
+/*
+ * Whether the agent starts with the machine, where it is the service manager's. That this went
+ * wrong is said, and no more: what was asked for is done.
+ */
+void launch_at_boot(const struct invocation *invocation, bool wanted);
