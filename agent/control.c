@@ -253,8 +253,8 @@ static void give_to_group(const char *directory, const char *path)
 
 	if (!group)
 		return;
-	(void)chown(directory, (uid_t)-1, group->gr_gid);
-	(void)chown(path, (uid_t)-1, group->gr_gid);
+	(void)!chown(directory, (uid_t)-1, group->gr_gid);
+	(void)!chown(path, (uid_t)-1, group->gr_gid);
 }
 
 static int listen_at(struct control *control, const char *directory, char why[static 256])
