@@ -94,6 +94,8 @@ static int start_in_background(
 	(void)posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 	(void)posix_spawn_file_actions_addopen(
 		&actions, 2, log, O_WRONLY | O_CREAT | O_APPEND, 0640);
+	/* Whoever waits for the end of a pipe, or for a lock, does not wait for the agent's. */
+	(void)posix_spawn_file_actions_addclosefrom_np(&actions, 3);
 	(void)posix_spawnattr_init(&attributes);
 	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
 	r = posix_spawn(ret_child, program, &actions, &attributes, (char *const *)(uintptr_t)words,
