@@ -8,7 +8,7 @@ cd "${SOURCE:?}" || exit 1
 . tools/common.sh
 
 mapfile -t sources < <(project_files '*.c' '*.h')
-mapfile -t scripts < <(project_files '*.sh' '*.bash' 'tools/*' '.ci/*' 'docs/render' | xargs grep -lE '^#!.*\b(ba)?sh$|shellcheck shell=')
+mapfile -t scripts < <(project_files '*.sh' '*.bash' 'tools/*' '.ci/*' 'docs/render' 'packaging/debian/*' | xargs grep -lE '^#!.*\b(ba)?sh$|shellcheck shell=')
 
 formatted() {
 	clang-format-14 --dry-run -Werror "${sources[@]}"
