@@ -11,7 +11,7 @@ cd "${SOURCE:?}" || exit 1
 # shellcheck source=tests/lab/world.sh
 . tests/lab/world.sh # for world_wait
 
-out=${BUILD:?}/deb
+out=${BUILD:?}/deb-test
 self=tests/deb.sh
 patience=60
 
@@ -71,6 +71,7 @@ installs_by_apt() { brings "$1" && by_apt install /tmp/this.deb; }
 
 is_built() {
 	local deb
+	rm -rf "$out"
 	deb=$(tools/deb "$out" 2>"$work/err" | tail -n 1)
 	[ -f "$deb" ] || { cat "$work/err"; return 1; }
 	echo "$deb" >"$work/deb"
@@ -343,7 +344,7 @@ in_the_root() {
 
 # What is made in the root ends with its processes, and the directory is empty again.
 end() {
-	[ -z "$running" ] || kill -KILL "$running" 2>/dev/null
+	[ -z "$running" ] || kill -TERM "$running" 2>/dev/null
 	wait
 	rmdir "$work"
 }
@@ -358,7 +359,7 @@ main() {
 		echo "$reason"
 		return 77
 	fi
-	timeout -k 5 170 unshare --mount --net --pid --uts --ipc --fork --kill-child bash "$self" root "$work" &
+	timeout -k 2 170 unshare --mount --net --pid --uts --ipc --fork --kill-child bash "$self" root "$work" &
 	running=$!
 	wait "$running"
 }
