@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "agent/agent_internal.h"
+#include "agent/firewall.h"
 
 static void answer(struct agent *agent, uint32_t number, const struct control_answer *what)
 {
@@ -204,6 +205,27 @@ static void answer_troubles(struct agent *agent, uint32_t number)
 	}
 }
 
+/* What a hub does for others, they cannot see for themselves. */
+static void answer_firewall(struct agent *agent, uint32_t number)
+{
+	const char *backbone = agent->options->config->backbone.name;
+	struct control_answer what = {.kind = CONTROL_TROUBLE};
+	char name[FIREWALL_NAME_SIZE];
+	char remedy[FIREWALL_REMEDY_SIZE];
+	struct firewall firewall;
+
+	if (!site_is_hub(agent->brain.site) || firewall_read(backbone, &firewall) < 0 ||
+		!firewall.drops[0] || firewall.lets_through)
+		return;
+	firewall_name(&firewall, name);
+	firewall_remedy(&firewall, backbone, remedy);
+	(void)snprintf(what.text, sizeof what.text,
+		"spokes cannot reach each other: this machine's firewall (%s) drops what is "
+		"forwarded; this lets them through: %s",
+		name, remedy);
+	answer(agent, number, &what);
+}
+
 static void answer_status(struct agent *agent, uint32_t number)
 {
 	struct control_answer what = {.kind = CONTROL_SELF,
@@ -223,6 +245,7 @@ static void answer_status(struct agent *agent, uint32_t number)
 	answer_own_counters(agent, number);
 	answer_troubles(agent, number);
 	answer_networks(agent, number);
+	answer_firewall(agent, number);
 	answer_silence(agent, number);
 	done(agent, number);
 }

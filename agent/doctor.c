@@ -15,10 +15,8 @@
 #include <unistd.h>
 
 #include <linux/capability.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 
+#include "agent/firewall.h"
 #include "agent/link.h"
 #include "agent/netlink.h"
 #include "agent/route.h"
@@ -27,7 +25,6 @@
 
 #define HUB_PORT 51821
 #define OVERHEAD 80 /* of WireGuard over IPv6, the larger one */
-#define NAME_SIZE 64
 
 struct examination {
 	const struct doctor_patient *patient;
@@ -200,6 +197,41 @@ static void look_at_networks(struct examination *examination)
 			"no network of this machine overlaps the collective's");
 }
 
+/* Who is in an announced network answers members by this machine only if it forwards for them. */
+static int look_at_gateway(const struct route_address *address, void *context)
+{
+	struct examination *examination = context;
+	const struct prefixes *announced = &examination->patient->announced;
+	struct prefix network = prefix_canonical(&address->prefix);
+	char name[IF_NAMESIZE] = "";
+	char path[80];
+	char text[PREFIX_TEXT_SIZE];
+	char remedy[96];
+
+	if (address->near || address->prefix.address.family != ADDRESS_IPV4 ||
+		!if_indextoname(address->device, name) || is_ours(examination, name))
+		return 0;
+	(void)snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/forwarding", name);
+	for (uint32_t i = 0; i < announced->count; i++) {
+		if (!prefix_overlaps(&announced->items[i], &network) || read_number(path) != 0)
+			continue;
+		prefix_print(&announced->items[i], text);
+		(void)snprintf(
+			remedy, sizeof remedy, "sysctl -w net.ipv4.conf.%s.forwarding=1", name);
+		find(examination, DOCTOR_NOTE, "gateway", remedy,
+			"%s is announced, and this machine does not forward what comes in by %s: "
+			"who is there cannot answer members, unless another machine is the way to "
+			"them",
+			text, name);
+	}
+	return 0;
+}
+
+static void look_at_gateways(struct examination *examination)
+{
+	(void)route_address_list(examination->route, look_at_gateway, examination);
+}
+
 /* The first default route for IPv4, by the kernel's table for people. Returns whether there is one.
  */
 static bool default_device(char ret[static IF_NAMESIZE])
@@ -289,147 +321,47 @@ static void look_at_settings(struct examination *examination)
 			"elsewhere nothing changes");
 }
 
-struct firewall {
-	char drops[NAME_SIZE]; /* "TABLE CHAIN" whose policy is to drop what is forwarded */
-	bool docker;
-	bool ufw;
-	bool firewalld;
-};
-
-struct chain {
-	const char *table;
-	const char *name;
-	uint32_t hook;
-	uint32_t policy;
-	bool is_base;
-};
-
-static void read_chain(const struct nlmsghdr *message, struct chain *chain)
-{
-	const struct nlattr *attribute;
-	const struct nlattr *part;
-
-	netlink_for_each (attribute, message, sizeof(struct nfgenmsg)) {
-		switch (mnl_attr_get_type(attribute)) {
-		case NFTA_CHAIN_TABLE:
-			if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
-				chain->table = mnl_attr_get_str(attribute);
-			break;
-		case NFTA_CHAIN_NAME:
-			if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
-				chain->name = mnl_attr_get_str(attribute);
-			break;
-		case NFTA_CHAIN_POLICY:
-			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-				chain->policy = ntohl(mnl_attr_get_u32(attribute));
-			break;
-		case NFTA_CHAIN_HOOK:
-			chain->is_base = true;
-			netlink_for_each_nested (part, attribute) {
-				if (mnl_attr_get_type(part) == NFTA_HOOK_HOOKNUM &&
-					mnl_attr_validate(part, MNL_TYPE_U32) == 0)
-					chain->hook = ntohl(mnl_attr_get_u32(part));
-			}
-			break;
-		default:
-			break;
-		}
-	}
-}
-
-static int take_chain(const struct nlmsghdr *message, void *context)
-{
-	struct firewall *firewall = context;
-	struct chain chain = {.table = "", .name = "", .policy = NF_ACCEPT};
-
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
-		return 0;
-	read_chain(message, &chain);
-	firewall->docker = firewall->docker || strcmp(chain.name, "DOCKER-USER") == 0;
-	firewall->ufw = firewall->ufw || strncmp(chain.name, "ufw-", 4) == 0;
-	firewall->firewalld = firewall->firewalld || strcmp(chain.table, "firewalld") == 0;
-	if (chain.is_base && chain.hook == NF_INET_FORWARD && chain.policy == NF_DROP)
-		(void)snprintf(
-			firewall->drops, sizeof firewall->drops, "%s %s", chain.table, chain.name);
-	return 0;
-}
-
-/* Returns 0, -EPERM where this user may not look, or -EPROTONOSUPPORT: there is no nftables. */
-static int read_firewall(struct firewall *firewall)
-{
-	struct netlink *netlink;
-	struct nlmsghdr *message;
-	struct nfgenmsg *head;
-	int r = netlink_open(&netlink, NETLINK_NETFILTER);
-
-	if (r < 0)
-		return r;
-	message = netlink_begin(netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP);
-	head = mnl_nlmsg_put_extra_header(message, sizeof *head);
-	head->nfgen_family = AF_UNSPEC;
-	r = netlink_run(netlink, take_chain, firewall);
-	netlink_close(netlink);
-	return r;
-}
-
-/* The very command that lets members through. */
-static void name_remedy(const struct examination *examination, const struct firewall *firewall,
-	char *out, size_t size)
-{
-	const char *backbone = examination->patient->config->backbone.name;
-
-	if (firewall->firewalld)
-		(void)snprintf(out, size,
-			"firewall-cmd --permanent --zone=trusted --add-interface=%s && "
-			"firewall-cmd "
-			"--reload",
-			backbone);
-	else if (firewall->ufw)
-		(void)snprintf(out, size, "ufw route allow in on %s", backbone);
-	else if (firewall->docker)
-		(void)snprintf(out, size, "iptables -I DOCKER-USER -i %s -j ACCEPT", backbone);
-	else
-		(void)snprintf(out, size, "iptables -I FORWARD -i %s -j ACCEPT", backbone);
-}
-
 static void look_at_firewall(struct examination *examination)
 {
-	struct firewall firewall = {.drops = ""};
-	char remedy[DOCTOR_TEXT_SIZE];
-	int r = read_firewall(&firewall);
+	const char *backbone = examination->patient->config->backbone.name;
+	char name[FIREWALL_NAME_SIZE];
+	char remedy[FIREWALL_REMEDY_SIZE];
+	struct firewall firewall;
+	int r = firewall_read(backbone, &firewall);
 
 	if (r == -EPERM) {
 		find(examination, DOCTOR_NOTE, "forwarding", "sudo collective doctor",
 			"the firewall was not looked at: that needs root");
 		return;
 	}
-	if (r < 0)
+	if (r < 0) {
 		find(examination, DOCTOR_NOTE, "packet filter", "modprobe nf_tables",
 			"the kernel has no nf_tables (%s): members can reach this machine also by "
 			"its addresses in networks that it does not announce",
 			strerror(-r));
-	if (r < 0 || !firewall.drops[0]) {
-		find(examination, DOCTOR_WELL, "forwarding", "",
-			"no firewall drops what is forwarded by default");
 		return;
 	}
-	name_remedy(examination, &firewall, remedy, sizeof remedy);
-	find(examination, DOCTOR_TROUBLE, "forwarding", remedy,
-		"the firewall (%s%s) drops what is forwarded: spokes cannot reach each other "
-		"through "
-		"this hub, nor anybody a network behind this site",
-		firewall.drops,
-		firewall.firewalld ? ", firewalld"
-		: firewall.ufw     ? ", ufw"
-		: firewall.docker  ? ", Docker"
-				   : "");
+	firewall_name(&firewall, name);
+	firewall_remedy(&firewall, backbone, remedy);
+	if (!firewall.drops[0])
+		find(examination, DOCTOR_WELL, "forwarding", "",
+			"no firewall drops what is forwarded by default");
+	else if (firewall.lets_through)
+		find(examination, DOCTOR_WELL, "forwarding", "",
+			"the firewall (%s) drops what is forwarded, and lets %s through", name,
+			backbone);
+	else
+		find(examination, DOCTOR_TROUBLE, "forwarding", remedy,
+			"the firewall (%s) drops what is forwarded: spokes cannot reach each other "
+			"through this hub, nor anybody a network behind this site",
+			name);
 }
 
 void doctor_examine(const struct doctor_patient *patient, struct doctor_report *ret)
 {
 	static void (*const looks[])(struct examination *) = {look_at_wireguard,
-		look_at_capabilities, look_at_port, look_at_networks, look_at_way_out,
-		look_at_clock, look_at_settings, look_at_firewall};
+		look_at_capabilities, look_at_port, look_at_networks, look_at_gateways,
+		look_at_way_out, look_at_clock, look_at_settings, look_at_firewall};
 	struct examination examination = {.patient = patient, .report = ret};
 
 	ret->count = 0;

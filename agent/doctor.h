@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "gossip/field.h"
 
 #define DOCTOR_FINDINGS_MAX 48
 #define DOCTOR_TEXT_SIZE 256
@@ -37,6 +38,7 @@ struct doctor_patient {
 	const struct config *config;
 	struct prefix supernet; /* family ADDRESS_NONE: not known yet, nor is the next */
 	bool agent_runs;
+	struct prefixes announced; /* networks of this site, as far as they are known */
 };
 
 /* Looks at everything. */

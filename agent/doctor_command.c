@@ -14,6 +14,8 @@
 #include "agent/memory.h"
 #include "store/store.h"
 
+#define PATIENCE (5 * USEC_SECOND)
+
 static const char *const weight_words[] = {
 	[DOCTOR_WELL] = "well",
 	[DOCTOR_NOTE] = "note",
@@ -39,14 +41,35 @@ static void read_supernet(const char *state, struct prefix *ret)
 	(void)prefix_parse(text, ret);
 }
 
-static bool agent_runs(const char *directory)
+/* What the agent, if there is one, knows of this site's networks. */
+static void ask_agent(const char *directory, struct doctor_patient *patient)
 {
+	const struct control_request request = {.version = CONTROL_VERSION, .kind = CONTROL_STATUS};
+	struct control_answer *answer = memory_zeroed(1, sizeof *answer);
 	struct client client;
+	int r = client_open(&client, directory);
 
-	if (client_open(&client, directory) < 0)
-		return false;
-	client_close(&client);
-	return true;
+	patient->agent_runs = r == 0;
+	if (r == 0)
+		r = client_ask(&client, &request);
+	while (r == 0) {
+		r = client_answer(&client, PATIENCE, answer);
+		if (r < 0 || answer->kind == CONTROL_DONE || answer->kind == CONTROL_FAILED)
+			break;
+		if (answer->kind == CONTROL_SITE && answer->path == CONTROL_PATH_SELF)
+			patient->announced = answer->subnets;
+	}
+	if (patient->agent_runs)
+		client_close(&client);
+	free(answer);
+}
+
+/* Without an agent: what the configuration offers. */
+static void take_offered(const struct config *config, struct doctor_patient *patient)
+{
+	for (uint32_t i = 0; i < config->site_lan.count && i < FIELD_PREFIXES_MAX; i++)
+		patient->announced.items[patient->announced.count++] =
+			config->site_lan.items[i].prefix;
 }
 
 static void print_plain(const struct doctor_report *report)
@@ -86,9 +109,8 @@ static void print_json(const struct doctor_report *report)
 int command_doctor(const struct invocation *invocation)
 {
 	struct visit *visit = memory_zeroed(1, sizeof *visit);
-	struct doctor_patient patient = {.config = &visit->config,
-		.supernet = {{.family = ADDRESS_NONE}, 0},
-		.agent_runs = agent_runs(invocation->values[OPTION_RUN])};
+	struct doctor_patient patient = {
+		.config = &visit->config, .supernet = {{.family = ADDRESS_NONE}, 0}};
 	const char *file = invocation->values[OPTION_CONFIG];
 	int r = config_load(&visit->config, file, &visit->problems);
 	bool trouble = false;
@@ -99,6 +121,9 @@ int command_doctor(const struct invocation *invocation)
 		r = config_defaults(&visit->config);
 	if (r == 0 || r == -EINVAL) {
 		read_supernet(invocation->values[OPTION_STATE], &patient.supernet);
+		ask_agent(invocation->values[OPTION_RUN], &patient);
+		if (patient.announced.count == 0)
+			take_offered(&visit->config, &patient);
 		doctor_examine(&patient, &visit->report);
 	}
 	if (invocation->given[OPTION_JSON])

@@ -127,18 +127,20 @@ int command_invite(const struct invocation *invocation)
 static void show_invites(const struct control_answer *answer, void *context)
 {
 	char prefix[PREFIX_TEXT_SIZE];
+	bool *begun = context;
 	int64_t left;
 	char when[USEC_TEXT_SIZE];
 
-	(void)context;
 	if (answer->kind != CONTROL_INVITE)
 		return;
+	if (!*begun)
+		(void)printf("%-20s %-10s %-18s %s\n", "NAME", "STATE", "SUBNET", "GOOD FOR");
+	*begun = true;
 	prefix_print(&answer->prefix, prefix);
 	left = (int64_t)answer->wall - (int64_t)time(NULL) * 1000;
 	usec_print(left > 0 ? left * USEC_MSEC : 0, when);
-	(void)printf("%-20s %-10s %-18s %s%s\n", answer->name, answer->text, prefix,
-		strcmp(answer->text, "open") == 0 ? "for " : "",
-		strcmp(answer->text, "open") == 0 ? when : "");
+	(void)printf("%-20s %-10s %-18s %s\n", answer->name, answer->text, prefix,
+		strcmp(answer->text, "open") == 0 ? when : "-");
 	if (answer->count && strcmp(answer->text, "open") == 0)
 		(void)printf("%-20s %s \"collective approve %s\"\n", "",
 			answer->of ? "it was used, and waits for" : "once it is used it waits for",
@@ -148,8 +150,13 @@ static void show_invites(const struct control_answer *answer, void *context)
 int command_invites(const struct invocation *invocation)
 {
 	struct control_request request = {.version = CONTROL_VERSION, .kind = CONTROL_INVITES};
+	bool begun = false;
+	int status;
 
-	return asking(invocation, false, &request, ASKING_PATIENCE, show_invites, NULL);
+	status = asking(invocation, false, &request, ASKING_PATIENCE, show_invites, &begun);
+	if (status == STATUS_DONE && !begun)
+		(void)printf("no invites were made here\n");
+	return status;
 }
 
 /* Commands that take a name, and no more. */

@@ -15,8 +15,9 @@
 #define LEAVE_FOR (5 * USEC_SECOND)
 
 static const char out_text[] =
-	"this site left its collective, or was expelled: its state has to be "
-	"removed before it can belong to another";
+	"this site left its collective, or was expelled; to belong to another: \"collective "
+	"down\", "
+	"and remove its state (/var/lib/collective, unless --state names another)";
 
 void site_fail(const struct site_command *command, struct site_actions *out, const char *note)
 {

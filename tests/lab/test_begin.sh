@@ -116,6 +116,20 @@ offers_its_network() {
 says_what_waits() { at bob status | grep -qF '192.168.9.0/24 is offered, and not granted yet'; }
 hub_hears_of_it() { at hub events | grep -qF 'bob asks for other networks'; }
 
+# He forwards nothing for who is there, which the doctor notices.
+is_no_gateway() {
+	site_run bob ip link add home type veth peer name home-end && site_run bob ip address add 192.168.9.1/24 dev home && site_run bob ip link set home up || return
+	gives 0 'sysctl -w net.ipv4.conf.home.forwarding=1' -- bob doctor && site_run bob sysctl -qw net.ipv4.conf.home.forwarding=1 &&
+		! at bob doctor | grep -F 'conf.home.forwarding'
+}
+
+# A hub that forwards nothing says so, and that it does again.
+says_that_it_drops() {
+	site_run hub nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }' &&
+		gives 0 'spokes cannot reach each other' -- hub status && said out 'iptables -I FORWARD -i collective0 -j ACCEPT' &&
+		site_run hub nft 'insert rule ip filter FORWARD iifname "collective0" accept' && gives 0 castle -- hub status && ! has_said out 'cannot reach each other'
+}
+
 # Keys.
 
 secret='correct horse battery staple'
@@ -174,6 +188,8 @@ check "where there is no WireGuard it is said how to get one" lacks_wireguard
 check "who has begun to join can leave it at that" gives_up
 check "a wrong clock is said, and is no obstacle" is_told_of_the_clock
 check "what the configuration offers waits for an admin" offers_its_network
+check "the doctor notices that nobody there could answer" is_no_gateway
+check "a hub whose firewall drops what is forwarded says so" says_that_it_drops
 check "a backup beside a running agent is that site" is_backed_up
 check "the root key can be kept elsewhere" keeps_the_root_elsewhere
 check "what is not there is not exported" has_no_root

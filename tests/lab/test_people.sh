@@ -436,7 +436,7 @@ leaves() {
 }
 
 is_out_for_good() {
-	invite gus && refused cam gus 'its state has to be removed' && gives 1 '' 'its state has to be removed' -- cam init --name gus &&
+	invite gus && refused cam gus 'and remove its state' && gives 1 '' 'and remove its state' -- cam init --name gus &&
 		gives 0 withdrawn -- hub uninvite gus
 }
 
