@@ -307,6 +307,16 @@ static bool any_wanted(const struct carrier *carrier)
 	return any;
 }
 
+static bool is_prepared(const struct carrier *carrier, int family)
+{
+	bool all = carrier->inner_default[family];
+
+	for (int i = 0; i < SITE_INTERFACES; i++)
+		all = all &&
+		      (!carrier->devices[i].wanted || carrier->devices[i].rules_there[family]);
+	return all;
+}
+
 static int prepare_family(struct carrier *carrier, int family)
 {
 	struct route end = inner_end(family);
@@ -354,7 +364,7 @@ int carrier_ground_prepare(struct carrier *carrier)
 	if (!any_wanted(carrier))
 		return 0;
 	for (int i = 0; i < CARRIER_FAMILIES && r == 0; i++) {
-		if (has_family(i))
+		if (!is_prepared(carrier, i) && has_family(i))
 			r = prepare_family(carrier, i);
 	}
 	if (r == 0 && carrier->routes_due)

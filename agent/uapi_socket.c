@@ -170,7 +170,7 @@ static int receive_some(int fd, struct uapi_answer *answer)
 int uapi_exchange(int fd, const struct uapi_text *text, struct uapi_answer *answer, usec_t deadline)
 {
 	uint32_t sent = 0;
-	int r = 0;
+	int r = send_some(fd, text, &sent);
 
 	/* It may answer before it has read everything, so both are done at a time. */
 	while (r == 0 && !uapi_answer_is_whole(answer)) {
