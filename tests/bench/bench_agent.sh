@@ -120,6 +120,21 @@ agents_begin() {
 	meets agent 10.100.1.1 10.100.7.1
 }
 
+# agents_leave SITE... - with all that is theirs. An emulated processor takes its time.
+agents_leave() {
+	local site
+	for site in "$@"; do agent_signal "$site" INT; done
+	for site in "$@"; do world_wait 60 agent_is_gone "$site" || agent_is_stuck "$site"; done
+}
+
+# It is said, and the figures of the others are not lost for it.
+agent_is_stuck() {
+	echo "# the agent of $1 did not end within a minute; it is killed, and its interfaces are removed"
+	tail -n 5 "$world_dir/$1/agent.log" | sed 's/^/# /'
+	agent_end "$1" KILL
+	for interface in collective0 collective1; do site_run "$1" ip link del "$interface" 2>/dev/null; done
+}
+
 # wireguard-go, where it stands in for the kernel's: it costs beside the agent.
 carriers() {
 	local site process
@@ -305,9 +320,9 @@ agents_begin
 idle agent
 carriers >"$world_dir/carriers"
 speed
-for site in "${sites[@]}"; do agent_end "$site" INT || world_fail "$site"; done
+agents_leave "${sites[@]}"
 crowd
-for site in hub ann; do agent_end "$site" INT || world_fail "$site"; done
+agents_leave hub ann
 nebula_begin
 idle nebula
 ends nebula
