@@ -240,7 +240,7 @@ static void send_ping(const struct watch *watch)
 static void take_answers(struct watch *watch)
 {
 	uint8_t packet[256];
-	struct sockaddr_in from;
+	struct sockaddr_in from = {.sin_family = AF_INET};
 	socklen_t size = sizeof from;
 
 	while (recvfrom(watch->ping, packet, sizeof packet, 0, (struct sockaddr *)&from, &size) >
