@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <sodium.h>
 
@@ -575,6 +576,8 @@ int agent_run(const struct agent_options *options)
 	struct agent *agent = memory_zeroed(1, sizeof *agent);
 	int status;
 
+	/* Of large tables few pages are touched, and a huge page is 2 MiB. */
+	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	agent->options = options;
 	agent->actions = memory_zeroed(1, sizeof *agent->actions);
 	agent->status = STATUS_DONE;
