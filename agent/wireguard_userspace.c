@@ -27,6 +27,13 @@
 #define TUN "/dev/net/tun"
 #define START_POLL_MS 2
 #define WORDS_SHOWN 160
+#define KEPT_MAX 2
+
+/* A connection by which a device was read, and will be again: it is looked at all the time. */
+struct kept {
+	char name[WIREGUARD_NAME_SIZE]; /* empty: a free place */
+	int fd;
+};
 
 struct userspace {
 	struct wireguard base;
@@ -34,6 +41,7 @@ struct userspace {
 	pid_t *children;
 	uint32_t child_count;
 	uint32_t child_capacity;
+	struct kept kept[KEPT_MAX];
 };
 
 static struct userspace *userspace_of(struct wireguard *wireguard)
@@ -142,10 +150,19 @@ static int open_room(struct wireguard **ret, char why[static WIREGUARD_WHY_SIZE]
 	return 0;
 }
 
+static void drop(struct kept *kept)
+{
+	if (kept->name[0])
+		(void)close(kept->fd);
+	kept->name[0] = '\0';
+}
+
 static void close_room(struct wireguard *wireguard)
 {
 	struct userspace *userspace = userspace_of(wireguard);
 
+	for (int i = 0; i < KEPT_MAX; i++)
+		drop(&userspace->kept[i]);
 	free(userspace->children);
 	free(userspace);
 }
@@ -196,11 +213,24 @@ static int connect_here(const char *name, usec_t deadline)
 	return id < 0 ? id : -ENODEV;
 }
 
-/* Asks a device one thing. The answer is handed over where ret is not NULL. */
-static int ask(const char *name, const struct uapi_text *text, struct wireguard_device *ret,
-	usec_t deadline)
+/* One question by a connection. The answer is handed over where ret is not NULL. */
+static int exchange(
+	int fd, const struct uapi_text *text, struct wireguard_device *ret, usec_t deadline)
 {
 	struct uapi_answer answer;
+	int r;
+
+	uapi_answer_init(&answer);
+	r = uapi_exchange(fd, text, &answer, deadline);
+	if (r == 0)
+		return uapi_answer_end(&answer, ret);
+	(void)uapi_answer_end(&answer, NULL);
+	return r;
+}
+
+/* Tells a device one thing. */
+static int tell(const char *name, const struct uapi_text *text, usec_t deadline)
+{
 	int r = find_link(name);
 	int fd;
 
@@ -209,23 +239,72 @@ static int ask(const char *name, const struct uapi_text *text, struct wireguard_
 	fd = connect_here(name, deadline);
 	if (fd < 0)
 		return fd;
-	uapi_answer_init(&answer);
-	r = uapi_exchange(fd, text, &answer, deadline);
+	r = exchange(fd, text, NULL, deadline);
 	(void)close(fd);
-	if (r == 0)
-		return uapi_answer_end(&answer, ret);
-	(void)uapi_answer_end(&answer, NULL);
 	return r;
+}
+
+/* The place under this name; of no name, one that is free. */
+static struct kept *find_kept(struct userspace *userspace, const char *name)
+{
+	for (int i = 0; i < KEPT_MAX; i++) {
+		if (strcmp(userspace->kept[i].name, name) == 0)
+			return &userspace->kept[i];
+	}
+	return NULL;
+}
+
+static void drop_name(struct userspace *userspace, const char *name)
+{
+	struct kept *kept = find_kept(userspace, name);
+
+	if (kept)
+		drop(kept);
+}
+
+static int read_anew(struct userspace *userspace, const char *name, const struct uapi_text *text,
+	struct wireguard_device *ret, usec_t deadline)
+{
+	struct kept *place = find_kept(userspace, "");
+	int fd = connect_here(name, deadline);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = exchange(fd, text, ret, deadline);
+	if (r < 0 || !place) {
+		(void)close(fd);
+		return r;
+	}
+	(void)snprintf(place->name, sizeof place->name, "%s", name);
+	place->fd = fd;
+	return 0;
+}
+
+/* A program that was started anew has hung up on us. */
+static int read_again(struct userspace *userspace, const char *name, const struct uapi_text *text,
+	struct wireguard_device *ret, usec_t deadline)
+{
+	struct kept *kept = find_kept(userspace, name);
+	int r = kept ? exchange(kept->fd, text, ret, deadline) : -ENODEV;
+
+	if (r < 0)
+		drop_name(userspace, name);
+	return r == -ENODEV ? read_anew(userspace, name, text, ret, deadline) : r;
 }
 
 static int read_device(struct wireguard *wireguard, const char *name, struct wireguard_device *ret)
 {
+	struct userspace *userspace = userspace_of(wireguard);
 	struct uapi_text text = {0};
-	int r;
+	int r = find_link(name);
 
-	(void)wireguard;
+	if (r < 0) {
+		drop_name(userspace, name);
+		return r;
+	}
 	uapi_ask(&text);
-	r = ask(name, &text, ret, uapi_deadline());
+	r = read_again(userspace, name, &text, ret, uapi_deadline());
 	uapi_text_free(&text);
 	return r;
 }
@@ -238,7 +317,7 @@ static int change_device(const char *name, const struct wireguard_change *change
 
 	do {
 		next = uapi_tell(&text, change, next);
-		r = ask(name, &text, NULL, deadline);
+		r = tell(name, &text, deadline);
 	} while (r == 0 && next < change->peer_count);
 	uapi_text_free(&text);
 	return r;
@@ -393,6 +472,7 @@ static int destroy(struct wireguard *wireguard, const char *name)
 	usec_t deadline = uapi_deadline();
 	int r;
 
+	drop_name(userspace_of(wireguard), name);
 	r = end_program(name, deadline);
 	reap(wireguard);
 	/* Of another namespace: there is none here. */
