@@ -49,6 +49,9 @@ void site_presence_datagram(struct site *site, const struct row_id *member)
 	if (!peer || peer->joiner)
 		return;
 	peer->heard_at = site->now;
+	/* A hub that loses its power calls whom it knows the place of; others notice after 15 s. */
+	if (site->hub_role && !peer->has_endpoint)
+		site->poll_at = usec_min(site->poll_at, site->now + POLL_WATCHFUL);
 	if (!site->hub_role || (known && known->hub))
 		kind = NEIGHBOUR_HUB;
 	if (is_connectable(site) &&

@@ -1757,6 +1757,27 @@ TEST(a_hub_calls_members_where_it_last_heard_them)
 	assert_int_equal(strncmp(hub->host, "198.51.100.", 11), 0);
 }
 
+/* A spoke takes 15 s to notice that its session is gone; a hub that knows where it is calls it. */
+TEST(a_hub_calls_also_a_member_that_came_in_a_moment_ago)
+{
+	struct world *world = *state;
+	struct machine *hub = found(world);
+	struct machine *anna = &world->machines[1];
+	char word[INVITE_TEXT_SIZE];
+
+	run(world, 5 * USEC_SECOND);
+	start(world, anna);
+	invite(world, "anna", word);
+	join(world, anna, word);
+	for (int i = 0; i < 100 && site_state(anna->site) != SITE_MEMBER; i++)
+		run(world, 20 * USEC_MSEC);
+	assert_int_equal(site_state(anna->site), SITE_MEMBER);
+	run(world, 1500 * USEC_MSEC);
+	anna->unplugged = true;
+	reboot(world, hub);
+	assert_true(known_peer(hub, &anna->device)->endpoint);
+}
+
 TEST(a_site_announces_its_own_subnet_and_guards_it)
 {
 	struct world *world = *state;
@@ -3764,6 +3785,7 @@ int main(void)
 		CARRIED(the_temporary_peer_owns_its_join_address_only),
 		CARRIED(a_peer_is_kept_alive_once_it_has_an_endpoint),
 		CARRIED(a_hub_calls_members_where_it_last_heard_them),
+		CARRIED(a_hub_calls_also_a_member_that_came_in_a_moment_ago),
 		CARRIED(a_site_announces_its_own_subnet_and_guards_it),
 		CARRIED(a_members_home_network_is_routed_where_it_is_no_local_one),
 		CARRIED(networks_told_before_the_start_do_not_settle_anything),
