@@ -53,15 +53,18 @@ misses() { ! reaches "$@"; }
 # address_of SITE - inside.
 address_of() { at "$1" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["site"]["address"])'; }
 
-# What it shows, and what it would begin with again.
+# What it shows, and what it would begin with again. Of who is out, some still keep what it once said, and nobody is told.
 known_at() {
 	at "$1" status --json | python3 -c 'import json, sys
 for site in json.load(sys.stdin)["sites"]: print(site["name"], site["address"], *site["subnets"])' || return
 	# As the agent's user, who is to be able to write whatever SQLite makes beside it.
-	setpriv "--reuid=$world_user" "--regid=$world_user" --clear-groups env PATH=/usr/bin:/bin python3 - "$world_dir/$1/state/state.db" <<-'PYTHON'
-		import sqlite3, sys
+	site_run "$1" setpriv "--reuid=$world_user" "--regid=$world_user" --clear-groups env PATH=/usr/bin:/bin python3 - "$world_dir/$1/state/state.db" <<-'PYTHON'
+		import hashlib, sqlite3, sys
 		with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as state:
-		    for kind, key, version, data in state.execute("SELECT kind, key, version, bytes FROM fact ORDER BY kind, key"):
+		    facts = state.execute("SELECT kind, key, version, bytes FROM fact ORDER BY kind, key").fetchall()
+		out = {key[:16] for kind, key, _, _ in facts if kind == 3}
+		for kind, key, version, data in facts:
+		    if kind not in (2, 5) or hashlib.blake2b(key[:32], digest_size=16).digest() not in out:
 		        print(kind, key.hex(), version, data.hex())
 	PYTHON
 }
@@ -75,9 +78,9 @@ are_alike() {
 }
 
 # What was lost on the way is found when summaries are compared: every ten seconds to a minute.
-alike() { world_pause=0.2 world_wait 70 are_alike "$@" || { cut -c 1-200 "$world_dir/difference"; return 1; }; }
+alike() { world_pause=0.2 world_wait 70 are_alike "$@" 2>"$world_dir/words" || { tail -n 3 "$world_dir/words"; cut -c 1-200 "$world_dir/difference"; return 1; }; }
 
-agent_pid() { cat "$world_dir/$1/state/lock"; }
+agent_pid() { site_run "$1" cat "$world_dir/$1/state/lock"; }
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
 
 # ends SITE SIGNAL - its agent.
