@@ -9,6 +9,8 @@
 #   world_public NAME ADDRESS                   a site directly on inet
 #   world_home NAME ADDRESS LAN_PREFIX TYPE     a site behind the router NAME-router
 #   world_router NAME TYPE                      that router becomes another one, which remembers nothing
+#   world_renumber NAME ADDRESS                 a site, or its router, gets another address towards inet
+#   world_name ADDRESS                          where every name leads; world_serve_names answers at 192.0.2.2
 #   world_classify NAME                         what a site's router does, in the words of world_classified
 #   world_loss NAME PERCENT                     of what goes to a site, and of what comes from it; 0 ends it
 #   world_rate NAME RATE                        each way, in tc's words; '' ends it
@@ -232,6 +234,37 @@ world_home() {
 	site_run "$1-router" sysctl -qw net.ipv4.ip_forward=1
 	printf '%s %s %s\n' "$2" "$lan.2" "$3" >"$world_dir/$1-router/addresses"
 	world_router "$1" "$4"
+}
+
+# The new address is there before the old one goes, and with that goes whatever was sent from it.
+world_renumber() {
+	local edge=$1 old
+	[ ! -d "$world_dir/$1-router" ] || edge=$1-router
+	old=$(ip -n "$world-$edge" -4 -o address show dev wan | awk '{ sub("/.*", "", $4); print $4 }')
+	ip -n "$world-$edge" address add "$2/32" dev wan && ip -n "$world-inet" route add "$2/32" dev "$1" &&
+		ip -n "$world-$edge" address del "$old/32" dev wan && ip -n "$world-inet" route del "$old/32" dev "$1" || return
+	[ "$edge" = "$1" ] || sed -i "s/^$old /$2 /" "$world_dir/$edge/addresses"
+}
+
+world_name() { echo "$1" >"$world_dir/inet/zone"; }
+
+# Whoever is asked for an IPv4 address answers with the one that stands in a file; of others there are none.
+world_serve_names() {
+	site_spawn inet names python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("192.0.2.2", 53))
+print("bound", flush=True)
+while True:
+    query, client = s.recvfrom(512)
+    end = query.index(0, 12) + 5
+    kind = query[end - 3]
+    with open(sys.argv[1]) as zone:
+        address = socket.inet_aton(zone.read().strip())
+    answer = b"\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x01\x00\x04" + address if kind == 1 else b""
+    s.sendto(query[:2] + b"\x81\x80\x00\x01" + (b"\x00\x01" if answer else b"\x00\x00") + bytes(4) + query[12:end] + answer, client)
+    print("asked for", "A" if kind == 1 else kind, "by", client[0], flush=True)' "$world_dir/inet/zone"
+	world_wait 5 grep -q bound "$world_dir/inet/names.log"
 }
 
 world_router() {
