@@ -5,6 +5,7 @@
 #   at SITE WORD...                a person there types a command; $collective is the program
 #   lets_in NAME...                each is invited by the hub, and joins
 #   knows SITE EXPRESSION          of its status, d, with sites by name, s, this is true
+#   knows_without_words SITE EXPRESSION
 #   reaches SITE ADDRESS [SECONDS] whether it gets an answer
 #   alike SITE...                  their agents show the same sites, and keep the same facts, byte by byte
 #   kills SITE                     its agent alone
@@ -46,6 +47,8 @@ knows() {
 d = json.load(sys.stdin); s = {s['name']: s for s in d['sites']}
 sys.exit(0 if ($2) else json.dumps(d, indent=1))"
 }
+
+knows_without_words() { knows "$@" >/dev/null 2>&1; }
 
 reaches() { site_run "$1" ping -q -n -c 1 -W "${3:-1}" "$2" >/dev/null 2>&1; }
 misses() { ! reaches "$@"; }
@@ -99,11 +102,12 @@ running_at() {
 }
 
 loses_power() {
-	local pids
+	local pids pid
 	pids=$(running_at "$1")
 	# shellcheck disable=SC2086 # one word each
-	[ -n "$pids" ] && kill -KILL $pids || return
+	kill -KILL $pids || return
 	for pid in $pids; do world_wait 5 has_ended "$pid" || return; done
+	# shellcheck disable=SC2016 # the inner shell's
 	site_run "$1" sh -c '
 		for family in -4 -6; do
 			while ip $family rule del pref 1010 2>/dev/null; do :; done

@@ -42,7 +42,7 @@ sleeps_while() {
 	local pids start=$SECONDS
 	pids=$(running_at ann)
 	# shellcheck disable=SC2086 # one word each
-	kill -STOP $pids && at hub expel dan >"$world_dir/expelled" && lets_in eve || { cat "$world_dir/expelled"; return 1; }
+	kill -STOP $pids && at hub expel dan && lets_in eve || return
 	while [ $((SECONDS - start)) -lt 20 ]; do sleep 0.5; done
 	# shellcheck disable=SC2086 # one word each
 	kill -CONT $pids

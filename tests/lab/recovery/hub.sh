@@ -64,9 +64,9 @@ sleeps() {
 }
 hub_slept() {
 	local start
-	sleeps hub 15 || return
+	sleeps hub 10 || return
 	start=$(moment)
-	answers_since "$start" 'a hub that slept for 15 s is back' 2000 ann "$(cat "$world_dir/bob.address")" && alike "${sites[@]}"
+	answers_since "$start" 'a hub that slept for 10 s is back' 2000 ann "$(cat "$world_dir/bob.address")" && alike "${sites[@]}"
 }
 
 # As a cable: both ways, for a while in which sessions stay.
