@@ -1007,6 +1007,10 @@ void site_backbone_statistics(
 		peer->endpoint = seen->endpoint;
 		if (seen->rx_bytes > peer->rx_bytes && peer->counted)
 			note_heard(site, out, peer);
+		/* What WireGuard learned while no agent looked, and nobody may have kept. */
+		else if (!peer->counted && seen->has_endpoint && seen->handshake != 0 &&
+			 !peer->joiner && peer->stage == SITE_PEER_CURRENT)
+			save_place(site, out, peer);
 		peer->counted = true;
 		peer->handshake = seen->handshake;
 		/* A peer that was made anew counts from zero. */

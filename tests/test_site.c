@@ -1778,6 +1778,29 @@ TEST(a_hub_calls_also_a_member_that_came_in_a_moment_ago)
 	assert_true(known_peer(hub, &anna->device)->endpoint);
 }
 
+TEST(a_hub_calls_also_a_member_that_came_in_just_before_its_agent_began_again)
+{
+	struct world *world = *state;
+	struct machine *hub = found(world);
+	struct machine *anna = &world->machines[1];
+	char word[INVITE_TEXT_SIZE];
+
+	run(world, 5 * USEC_SECOND);
+	start(world, anna);
+	invite(world, "anna", word);
+	join(world, anna, word);
+	for (int i = 0; i < 100 && site_state(anna->site) != SITE_MEMBER; i++)
+		run(world, 20 * USEC_MSEC);
+	assert_int_equal(site_state(anna->site), SITE_MEMBER);
+	known_peer(hub, &anna->device)->endpoint = true;
+	known_peer(hub, &anna->device)->handshake = wall_of(world, hub);
+	restart(world, hub);
+	run(world, 500 * USEC_MSEC);
+	anna->unplugged = true;
+	reboot(world, hub);
+	assert_true(known_peer(hub, &anna->device)->endpoint);
+}
+
 TEST(a_site_announces_its_own_subnet_and_guards_it)
 {
 	struct world *world = *state;
@@ -3786,6 +3809,7 @@ int main(void)
 		CARRIED(a_peer_is_kept_alive_once_it_has_an_endpoint),
 		CARRIED(a_hub_calls_members_where_it_last_heard_them),
 		CARRIED(a_hub_calls_also_a_member_that_came_in_a_moment_ago),
+		CARRIED(a_hub_calls_also_a_member_that_came_in_just_before_its_agent_began_again),
 		CARRIED(a_site_announces_its_own_subnet_and_guards_it),
 		CARRIED(a_members_home_network_is_routed_where_it_is_no_local_one),
 		CARRIED(networks_told_before_the_start_do_not_settle_anything),
