@@ -18,6 +18,8 @@
 #define FAST_POLLS_FOR_HUB (30 * USEC_SECOND)
 #define CALL_NEXT_AFTER (30 * USEC_SECOND) /* longer than a keepalive takes */
 
+#define SESSION_LASTS_MS 180000
+
 static const struct key no_key;
 
 /* Preshared keys. */
@@ -994,6 +996,21 @@ static void note_heard(struct site *site, struct site_actions *out, struct site_
 	site_presence_datagram(site, &peer->member);
 }
 
+/*
+ * What WireGuard learned while no agent looked, and nobody may have kept. It is no sign of life;
+ * but where a session may live, a hub greets, and whoever is there answers.
+ */
+static void take_over(struct site *site, struct site_actions *out, struct site_peer *peer,
+	const struct site_statistics *seen)
+{
+	if (seen->handshake == 0)
+		return;
+	save_place(site, out, peer);
+	if (seen->handshake <= site->machine_wall &&
+		site->machine_wall - seen->handshake < SESSION_LASTS_MS)
+		site_presence_greet(site, &peer->member);
+}
+
 void site_backbone_statistics(
 	struct site *site, const struct site_event *event, struct site_actions *out)
 {
@@ -1007,10 +1024,9 @@ void site_backbone_statistics(
 		peer->endpoint = seen->endpoint;
 		if (seen->rx_bytes > peer->rx_bytes && peer->counted)
 			note_heard(site, out, peer);
-		/* What WireGuard learned while no agent looked, and nobody may have kept. */
-		else if (!peer->counted && seen->has_endpoint && seen->handshake != 0 &&
-			 !peer->joiner && peer->stage == SITE_PEER_CURRENT)
-			save_place(site, out, peer);
+		else if (!peer->counted && seen->has_endpoint && !peer->joiner &&
+			 peer->stage == SITE_PEER_CURRENT)
+			take_over(site, out, peer, seen);
 		peer->counted = true;
 		peer->handshake = seen->handshake;
 		/* A peer that was made anew counts from zero. */

@@ -14,6 +14,7 @@
 #define POLL_FAST (5 * USEC_MSEC)
 #define POLL_EXPECTANT (100 * USEC_MSEC) /* the hub is about to change its key */
 #define ENDPOINT_EVERY (15 * USEC_SECOND)
+#define ENDPOINT_EVERY_OF_SEVERAL (5 * USEC_SECOND) /* as often as WireGuard itself calls */
 
 static void log_presence(struct site *site, struct site_actions *out, const struct site_peer *peer,
 	enum site_presence before)
@@ -64,6 +65,15 @@ void site_presence_datagram(struct site *site, const struct row_id *member)
 		peer->presence = SITE_HEARD;
 }
 
+void site_presence_greet(struct site *site, const struct row_id *member)
+{
+	const struct member *known = ledger_find(&site->ledger, member);
+
+	if (site->hub_role && is_connectable(site) && !sync_neighbour(&site->sync, member))
+		(void)sync_connect(&site->sync, site->now, member,
+			known && known->hub ? NEIGHBOUR_HUB : NEIGHBOUR_SPOKE);
+}
+
 void site_presence_reset(struct site *site)
 {
 	for (uint32_t i = 0; i < site->peers.count; i++) {
@@ -92,14 +102,16 @@ static void call_hub(struct site *site, struct site_actions *out)
 {
 	const struct site_collective *collective = &site->collective;
 	struct site_peer *peer = site_peer_of(site, &site->hub);
+	usec_t every = collective->endpoint_count > 1 ? ENDPOINT_EVERY_OF_SEVERAL : ENDPOINT_EVERY;
 
 	if (site->hub_role || !peer || collective->endpoint_count == 0 ||
 		site->now < site->endpoint_at || site_room(out) == 0)
 		return;
-	if (site->now - peer->heard_at < SITE_SUSPECT_AFTER &&
-		!(site->state == SITE_JOINING && site->now - peer->heard_at > ENDPOINT_EVERY))
+	/* One that was heard may be silent for a while; one that never was, may not be there. */
+	if (site->now - peer->heard_at <
+		(peer->presence == SITE_UNKNOWN ? every : SITE_SUSPECT_AFTER))
 		return;
-	site->endpoint_at = site->now + ENDPOINT_EVERY;
+	site->endpoint_at = site->now + every;
 	site->endpoint_turn++;
 	site_peer_tell(site, out, peer,
 		&collective->endpoints[site->endpoint_turn % collective->endpoint_count]);
@@ -155,7 +167,7 @@ static bool is_watchful(const struct site *site)
 	const struct site_peer *hub = site->hub_role ? NULL : site_peer_of(site, &site->hub);
 
 	return site->state == SITE_JOINING || site->rotation.state == ROTATION_SWITCHED ||
-	       (hub && hub->presence != SITE_HEARD);
+	       site->now < site->watchful_until || (hub && hub->presence != SITE_HEARD);
 }
 
 /* Whether a spoke's hub has a key under which it was not heard yet. */

@@ -104,6 +104,7 @@ void site_wipe(struct site *site)
 
 static void start(struct site *site)
 {
+	site->watchful_until = site->now + SITE_WATCHFUL_AT_FIRST;
 	/* What else was restored says that the site is one. */
 	if (site->state == SITE_BLANK && site->has_collective)
 		site->state = SITE_MEMBER;

@@ -18,6 +18,7 @@
 #define SITE_ROOM_FOR_SYNC (SYNC_LEARNED_MAX * 2 + SYNC_MESSAGES_MAX)
 #define SITE_CLOCK_OFF_MS (5 * 60 * 1000)
 #define SITE_CLOCK_SAVED_EVERY USEC_HOUR
+#define SITE_WATCHFUL_AT_FIRST (10 * USEC_SECOND)
 
 /* A WireGuard key pair. */
 struct site_pair {
@@ -231,7 +232,8 @@ struct site {
 	usec_t retire_at; /* of the first old peer */
 	usec_t poll_at;
 	usec_t poll_fast_until;
-	usec_t endpoint_at; /* when the next endpoint of the hub is tried */
+	usec_t watchful_until; /* after the start: whoever is there answers soon */
+	usec_t endpoint_at;    /* when the next endpoint of the hub is tried */
 	uint32_t endpoint_turn;
 
 	/* Probes. */
@@ -343,6 +345,8 @@ void site_peer_renew(struct site *site, struct site_actions *out, struct site_pe
 /* presence.c: who is heard, and whom gossip is spoken with. */
 void site_presence_step(struct site *site, struct site_actions *out);
 void site_presence_datagram(struct site *site, const struct row_id *member);
+/* Speaks with a member that may be there, as a hub whose agent has begun again. */
+void site_presence_greet(struct site *site, const struct row_id *member);
 void site_presence_reset(struct site *site);
 usec_t site_presence_wakeup(const struct site *site);
 

@@ -3014,6 +3014,54 @@ TEST(what_wireguard_counted_before_the_start_is_no_sign_of_life)
 	assert_int_equal(site_presence(anna->site, &hub), SITE_UNKNOWN);
 }
 
+TEST(a_hub_that_begins_again_tells_news_at_once)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct row_id ben;
+
+	gather(world, 2);
+	run(world, USEC_MINUTE);
+	ben = member_of(hub, "bert")->id;
+	restart(world, hub);
+	run(world, USEC_SECOND);
+	(void)command(world, hub, named(SITE_COMMAND_EXPEL, "bert"));
+	run(world, USEC_SECOND);
+	assert_null(ledger_find(site_ledger(world->machines[1].site), &ben));
+}
+
+TEST(of_several_endpoints_each_is_soon_tried_where_the_hub_was_never_heard)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	struct site_command given = {.kind = SITE_COMMAND_ENDPOINTS, .endpoint_count = 2};
+	char first[INVITE_HOST_MAX + 1];
+	char word[INVITE_TEXT_SIZE];
+
+	(void)found(world);
+	given.endpoints[0] = (struct invite_endpoint){"2001:db8::1", 51821};
+	given.endpoints[1] = (struct invite_endpoint){HUB_HOST, 51821};
+	(void)command(world, &world->machines[0], given);
+	invite(world, "anna", word);
+	start(world, anna);
+	world->machines[0].unplugged = true;
+	join(world, anna, word);
+	run(world, USEC_SECOND);
+	memcpy(first, anna->host, sizeof first);
+	run(world, 6 * USEC_SECOND);
+	assert_string_not_equal(anna->host, first);
+	world->machines[0].unplugged = false;
+	run(world, 20 * USEC_SECOND);
+	assert_int_equal(site_state(anna->site), SITE_MEMBER);
+	/* From disk as well. */
+	world->machines[0].unplugged = true;
+	restart(world, anna);
+	run(world, USEC_SECOND);
+	memcpy(first, anna->host, sizeof first);
+	run(world, 6 * USEC_SECOND);
+	assert_string_not_equal(anna->host, first);
+}
+
 /* Input that is hostile, or bad. */
 
 TEST(datagrams_of_strangers_are_counted_and_not_answered)
@@ -3865,6 +3913,8 @@ int main(void)
 		CARRIED(the_endpoints_of_a_silent_hub_are_tried_in_turn),
 		CARRIED(a_machine_that_wakes_up_asks_and_greets_at_once),
 		CARRIED(what_wireguard_counted_before_the_start_is_no_sign_of_life),
+		CARRIED(a_hub_that_begins_again_tells_news_at_once),
+		CARRIED(of_several_endpoints_each_is_soon_tried_where_the_hub_was_never_heard),
 		CARRIED(datagrams_of_strangers_are_counted_and_not_answered),
 		CARRIED(datagrams_to_other_ports_and_interfaces_are_counted),
 		CARRIED(garbage_from_a_member_is_counted_and_changes_nothing),
