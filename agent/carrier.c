@@ -17,7 +17,7 @@
 #include "agent/memory.h"
 #include "base/layout.h"
 
-#define TICK_EVERY (600 * USEC_MSEC)    /* interfaces and peers: nobody says when these change */
+#define TICK_EVERY (850 * USEC_MSEC)    /* interfaces and peers: nobody says when these change */
 #define REVIEW_EVERY (60 * USEC_SECOND) /* all, should a message have been missed */
 #define REVIEW_GAP (200 * USEC_MSEC)    /* who fights us for a route does not keep us busy */
 #define RETRY_FIRST USEC_SECOND

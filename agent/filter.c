@@ -328,7 +328,8 @@ static int read_generation(const struct nlmsghdr *message, void *context)
 
 int filter_generation(struct netlink *netlink, uint32_t *ret)
 {
-	(void)ask(netlink, NFT_MSG_GETGEN, 0);
+	(void)put_head(netlink_begin_question(netlink, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN),
+		NFPROTO_UNSPEC, 0);
 	return netlink_run(netlink, read_generation, ret);
 }
 

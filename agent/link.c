@@ -129,10 +129,12 @@ static int read_link(const struct nlmsghdr *message, void *context)
 
 int link_find(struct netlink *netlink, const char *name, struct link *ret)
 {
-	struct nlmsghdr *message = message_of(begin(netlink, RTM_GETLINK, 0, 0));
+	struct nlmsghdr *message = netlink_begin_question(netlink, RTM_GETLINK);
+	struct ifinfomsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
 	struct link link = {.index = 0};
 	int r;
 
+	head->ifi_family = AF_UNSPEC;
 	mnl_attr_put_strz(message, IFLA_IFNAME, name);
 	mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	r = netlink_run(netlink, read_link, &link);

@@ -23,6 +23,7 @@ struct netlink {
 	uint32_t sequence; /* of the last request, */
 	uint32_t first;    /* and of the first that goes out with it */
 	struct nlmsghdr *last;
+	bool question; /* the first answer is the whole of it */
 	char complaint[COMPLAINT_SIZE];
 	uint8_t request[NETLINK_REQUEST_MAX];
 	uint8_t answer[ANSWER_SIZE];
@@ -79,6 +80,7 @@ static struct nlmsghdr *put_header(
 	message->nlmsg_flags = NLM_F_REQUEST | flags;
 	message->nlmsg_seq = ++netlink->sequence;
 	netlink->last = message;
+	netlink->question = false;
 	return message;
 }
 
@@ -89,6 +91,16 @@ struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t 
 	if ((flags & NLM_F_DUMP) != NLM_F_DUMP)
 		flags |= NLM_F_ACK;
 	return put_header(netlink, netlink->request, type, flags);
+}
+
+struct nlmsghdr *netlink_begin_question(struct netlink *netlink, uint16_t type)
+{
+	struct nlmsghdr *message;
+
+	netlink->first = netlink->sequence + 1;
+	message = put_header(netlink, netlink->request, type, 0);
+	netlink->question = true;
+	return message;
 }
 
 struct nlmsghdr *netlink_begin_batch(struct netlink *netlink, uint16_t type)
@@ -165,6 +177,7 @@ static void take(struct netlink *netlink, const struct nlmsghdr *message, struct
 			read_words(netlink, message, sizeof r);
 		break;
 	default:
+		answer->done = netlink->question;
 		if (answer->each && answer->result == 0)
 			r = answer->each(message, answer->context);
 	}

@@ -36,6 +36,9 @@ void netlink_close(struct netlink *netlink);
 /* An empty request; it stays valid until the next one is begun. Flags beside NLM_F_REQUEST. */
 struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags);
 
+/* A question with one answer, behind which there is no other word. */
+struct nlmsghdr *netlink_begin_question(struct netlink *netlink, uint16_t type);
+
 /*
  * Several requests that go out as one: the first of them, and another behind those before it. One
  * that is refused is answered; of those that went well only one is, which has NLM_F_ACK.

@@ -266,8 +266,8 @@ static int read_anew(struct userspace *userspace, const char *name, const struct
 	struct wireguard_device *ret, usec_t deadline)
 {
 	struct kept *place = find_kept(userspace, "");
-	int fd = connect_here(name, deadline);
-	int r;
+	int r = find_link(name);
+	int fd = r < 0 ? r : connect_here(name, deadline);
 
 	if (fd < 0)
 		return fd;
@@ -297,12 +297,8 @@ static int read_device(struct wireguard *wireguard, const char *name, struct wir
 {
 	struct userspace *userspace = userspace_of(wireguard);
 	struct uapi_text text = {0};
-	int r = find_link(name);
+	int r;
 
-	if (r < 0) {
-		drop_name(userspace, name);
-		return r;
-	}
 	uapi_ask(&text);
 	r = read_again(userspace, name, &text, ret, uapi_deadline());
 	uapi_text_free(&text);

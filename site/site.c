@@ -244,6 +244,10 @@ static void take_networks(struct site *site, const struct site_event *event)
 	memcpy(site->networks, event->networks.items, count * sizeof site->networks[0]);
 	site->network_count = count;
 	site->dirty = true;
+	/* Who moved has another place now, and the hub learns of it by whatever is sent from there.
+	 */
+	if (site->settled && site->state == SITE_MEMBER)
+		site_presence_reset(site);
 }
 
 static void handle(struct site *site, const struct site_event *event, struct site_actions *out)

@@ -3000,6 +3000,20 @@ TEST(a_machine_that_wakes_up_asks_and_greets_at_once)
 	assert_true(anna->sent > sent);
 }
 
+TEST(a_machine_that_moves_greets_at_once)
+{
+	struct world *world = *state;
+	struct machine *anna = &world->machines[1];
+	uint32_t sent;
+
+	gather(world, 1);
+	run(world, USEC_MINUTE);
+	sent = anna->sent;
+	networks(world, anna, "192.168.44.0/24");
+	run(world, 1);
+	assert_true(anna->sent > sent);
+}
+
 TEST(what_wireguard_counted_before_the_start_is_no_sign_of_life)
 {
 	struct world *world = *state;
@@ -3912,6 +3926,7 @@ int main(void)
 		CARRIED(a_silence_too_short_to_be_written_down_has_no_end_to_write_down),
 		CARRIED(the_endpoints_of_a_silent_hub_are_tried_in_turn),
 		CARRIED(a_machine_that_wakes_up_asks_and_greets_at_once),
+		CARRIED(a_machine_that_moves_greets_at_once),
 		CARRIED(what_wireguard_counted_before_the_start_is_no_sign_of_life),
 		CARRIED(a_hub_that_begins_again_tells_news_at_once),
 		CARRIED(of_several_endpoints_each_is_soon_tried_where_the_hub_was_never_heard),
