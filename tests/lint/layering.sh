@@ -7,7 +7,7 @@ cd "${SOURCE:?}" || exit 1
 # shellcheck source=tools/common.sh
 . tools/common.sh
 
-pure=(base gossip site)
+pure=(base gossip nat site)
 
 # Headers that a folder includes from the others are those that layers.txt grants it.
 includes_of() {
@@ -40,6 +40,7 @@ libraries_of() {
 	local -A forbidden=(
 		[base]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
 		[gossip]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
+		[nat]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
 		[site]='event|libmnl|natpmp|yaml|sqlite3|unistd|sys/|time\.h|stdlib|fcntl|netinet|arpa'
 		[simulator]='event|libmnl|natpmp|yaml|sqlite3|sys/socket|netinet|arpa'
 		[config]='event|libmnl|natpmp|sqlite3|sys/socket|sys/time|netinet'
