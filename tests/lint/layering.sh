@@ -79,7 +79,7 @@ world_is_virtual() {
 
 # What a program was linked from, by ninja's account.
 archives_of() {
-	ninja -C "$BUILD/gcc" -t inputs "$1" 2>/dev/null | grep -E "^(base|gossip|site)/lib(base|gossip|site)\.a$" | sort
+	ninja -C "$BUILD/gcc" -t inputs "$1" 2>/dev/null | grep -E "^(base|gossip|nat|site)/lib(base|gossip|nat|site)\.a$" | sort
 }
 
 # The functions of the pure libraries, with their sizes, as they stand in a program.
@@ -128,7 +128,7 @@ mapfile -t folders < <(sed -n 's/^\([a-z]*\):.*/\1/p' tests/lint/layers.txt)
 for folder in "${folders[@]}"; do
 	check "$folder/ includes what it may" includes_of "$folder"
 done
-for folder in base gossip site config store simulator; do
+for folder in base gossip nat site config store simulator; do
 	check "$folder/ uses no library that is not its own" libraries_of "$folder"
 done
 for folder in "${pure[@]}"; do
