@@ -26,6 +26,8 @@ enum envelope_type {
 	ENVELOPE_PROBE_ANSWER = 22,
 	ENVELOPE_PRESENCE = 23,
 	ENVELOPE_PRESENCE_ANSWER = 24,
+	ENVELOPE_OFFER = 25,
+	ENVELOPE_ANSWER = 26,
 };
 
 /* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */

@@ -26,10 +26,18 @@ enum record_field {
 	RECORD_ADMIN,
 };
 
-static uint32_t nat_number(const struct nat_class *nat)
+uint32_t nat_class_number(const struct nat_class *nat)
 {
 	return (uint32_t)nat->mapping | (uint32_t)nat->filtering << 2 |
 	       (uint32_t)nat->allocation << 4 | (uint32_t)nat->remapped << 6;
+}
+
+struct nat_class nat_class_of(uint32_t number)
+{
+	return (struct nat_class){.mapping = number & 3,
+		.filtering = number >> 2 & 3,
+		.allocation = number >> 4 & 3,
+		.remapped = number >> 6 & 1};
 }
 
 static void write_services(struct wire_writer *writer, const struct record *record)
@@ -65,9 +73,9 @@ static void write_optional(struct wire_writer *writer, const struct record *reco
 		wire_write_uint(writer, RECORD_FLAGS);
 		wire_write_uint(writer, record->flags);
 	}
-	if (nat_number(&record->nat)) {
+	if (nat_class_number(&record->nat)) {
 		wire_write_uint(writer, RECORD_NAT);
-		wire_write_uint(writer, nat_number(&record->nat));
+		wire_write_uint(writer, nat_class_number(&record->nat));
 	}
 	if (record->roles) {
 		wire_write_uint(writer, RECORD_ROLES);
@@ -96,7 +104,7 @@ static void write_optional(struct wire_writer *writer, const struct record *reco
 int record_seal(const struct record *record, uint8_t out[static FACT_SIZE_MAX],
 	const struct secret *site, const struct hash *collective, const struct crypto *crypto)
 {
-	uint32_t optional = (record->flags != 0) + (nat_number(&record->nat) != 0) +
+	uint32_t optional = (record->flags != 0) + (nat_class_number(&record->nat) != 0) +
 			    (record->roles != 0) + (record->endpoint_count != 0) +
 			    (record->service_count != 0) + (record->link_count != 0) +
 			    !key_is_zero(&record->admin);
@@ -143,10 +151,7 @@ static void read_nat(struct wire_reader *reader, struct nat_class *nat)
 
 	if (number == 0)
 		wire_refuse(reader);
-	*nat = (struct nat_class){.mapping = number & 3,
-		.filtering = number >> 2 & 3,
-		.allocation = number >> 4 & 3,
-		.remapped = number >> 6 & 1};
+	*nat = nat_class_of(number);
 }
 
 static void read_endpoints(struct wire_reader *reader, struct record *record)

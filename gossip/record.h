@@ -30,6 +30,12 @@ struct nat_class {
 	uint8_t remapped;   /* 1: packets came from another port than the one offered */
 };
 
+#define NAT_CLASS_MAX 127
+
+/* As a number of at most NAT_CLASS_MAX, and back. */
+uint32_t nat_class_number(const struct nat_class *nat);
+struct nat_class nat_class_of(uint32_t number);
+
 struct service {
 	char name[TEXT_NAME_MAX + 1];
 	uint8_t protocol; /* IP's number: 6 TCP, 17 UDP */
