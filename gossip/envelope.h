@@ -28,6 +28,7 @@ enum envelope_type {
 	ENVELOPE_PRESENCE_ANSWER = 24,
 	ENVELOPE_OFFER = 25,
 	ENVELOPE_ANSWER = 26,
+	ENVELOPE_REFLECTION = 27,
 };
 
 /* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "gossip/offer.h"
+#include "gossip/reflection.h"
 #include "tests/founding.h"
 
 /* One end: who it is, and its links key. */
@@ -374,6 +375,79 @@ TEST(a_receipt_is_of_one_site_one_place_and_one_reflector)
 	assert_false(receipt_is_fresh(&receipt, FOUNDING_NOW - RECEIPT_VALID_MS - 1));
 }
 
+TEST(a_reflection_is_opened_by_one_word_and_known_to_its_two_ends)
+{
+	struct meeting m;
+	uint8_t bytes[REFLECTION_OPEN_MAX];
+	struct key ephemeral;
+	struct key anns;
+	struct key hubs;
+	struct key eves;
+	size_t size;
+	const struct hash *collective = &m.founding.collective;
+
+	(void)state;
+	begin(&m, &crypto_real);
+	size = reflection_open_write(&m.ann.pair, collective, FOUNDING_NOW, bytes);
+	assert_int_equal(reflection_open_read(&ephemeral, collective, bytes, size), 0);
+	assert_true(key_equal(&ephemeral, &m.ann.pair.public_key));
+	for (size_t i = 0; i < size; i++)
+		assert_int_equal(reflection_open_read(&ephemeral, collective, bytes, i), -EBADMSG);
+	/* Bob is the reflector. */
+	assert_int_equal(reflection_secret(&anns, collective, true, &m.ann.pair.private_key,
+				 &m.ann.links_private, &m.ann.pair.public_key, &m.bob.links),
+		0);
+	assert_int_equal(reflection_secret(&hubs, collective, false, &m.bob.links_private,
+				 &m.bob.links_private, &ephemeral, &m.ann.links),
+		0);
+	assert_true(key_equal(&anns, &hubs));
+	/* Somebody else who opens one with the same word gets another. */
+	assert_int_equal(reflection_secret(&eves, collective, false, &m.bob.links_private,
+				 &m.bob.links_private, &ephemeral, &m.eve.links),
+		0);
+	assert_false(key_equal(&anns, &eves));
+}
+
+TEST(what_a_reflector_says_arrives_and_is_no_longer_than_the_question)
+{
+	struct meeting m;
+	struct receipt receipt;
+	struct reflection_question question = {.number = 0xfffffffe, .receipt = true};
+	struct reflection_question asked;
+	struct reflection_answer answer = {.number = 77, .seen = home(3)};
+	struct reflection_answer said;
+	uint8_t body[REFLECTION_BODY];
+
+	(void)state;
+	begin(&m, &crypto_real);
+	reflection_question_write(&question, body);
+	assert_int_equal(reflection_question_read(&asked, body, sizeof body), 0);
+	assert_int_equal(asked.number, question.number);
+	assert_true(asked.receipt);
+	assert_int_equal(reflection_answer_read(&said, body, sizeof body), -EBADMSG);
+	assert_int_equal(reflection_question_read(&asked, body, sizeof body - 1), -EBADMSG);
+	reflection_answer_write(&answer, body);
+	assert_int_equal(reflection_answer_read(&said, body, sizeof body), 0);
+	assert_true(endpoint_equal(&said.seen, &answer.seen));
+	assert_false(said.signed_too);
+	receipt = receipt_for(&m, &m.ann, 3);
+	answer.signed_too = true;
+	answer.seen = m.offer.candidates[3].endpoint;
+	answer.time = receipt.time;
+	memcpy(answer.signature, receipt.signature, sizeof answer.signature);
+	reflection_answer_write(&answer, body);
+	assert_int_equal(reflection_answer_read(&said, body, sizeof body), 0);
+	assert_true(said.signed_too);
+	assert_true(endpoint_equal(&said.seen, &answer.seen));
+	assert_int_equal(said.time, receipt.time);
+	assert_memory_equal(said.signature, receipt.signature, sizeof said.signature);
+	for (int family = 0; family < 256; family++) {
+		body[5] = (uint8_t)family;
+		if (reflection_answer_read(&said, body, sizeof body) == 0)
+			assert_true((family & 15) == ADDRESS_IPV4 || (family & 15) == ADDRESS_IPV6);
+	}
+}
+
 TEST(every_verdict_has_words)
 {
 	(void)state;
@@ -394,6 +468,8 @@ int main(void)
 		CASE(a_key_of_low_order_is_refused),
 		CASE(both_ends_have_the_same_keys_and_each_meeting_others),
 		CASE(a_receipt_is_of_one_site_one_place_and_one_reflector),
+		CASE(a_reflection_is_opened_by_one_word_and_known_to_its_two_ends),
+		CASE(what_a_reflector_says_arrives_and_is_no_longer_than_the_question),
 		CASE(every_verdict_has_words),
 	};
 
