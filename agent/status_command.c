@@ -31,6 +31,29 @@ static const char *const path_words[] = {
 	[CONTROL_PATH_DOWN] = "down",
 };
 
+/* The brain lists members by their keys; people look for addresses, the hub's first. */
+static int compare_sites(const void *a, const void *b)
+{
+	const struct control_answer *left = a;
+	const struct control_answer *right = b;
+
+	return memcmp(&left->address, &right->address, sizeof left->address);
+}
+
+/* They stand together among the answers. */
+static void sort_sites(struct answers *answers)
+{
+	uint32_t first = 0;
+	uint32_t end;
+
+	while (first < answers->count && answers->items[first].kind != CONTROL_SITE)
+		first++;
+	for (end = first; end < answers->count && answers->items[end].kind == CONTROL_SITE;)
+		end++;
+	if (end > first)
+		qsort(&answers->items[first], end - first, sizeof answers->items[0], compare_sites);
+}
+
 static int gather(const struct invocation *invocation, struct answers *answers)
 {
 	const struct control_request request = {.version = CONTROL_VERSION, .kind = CONTROL_STATUS};
@@ -57,6 +80,7 @@ static int gather(const struct invocation *invocation, struct answers *answers)
 		answers->count++;
 	}
 	client_close(&client);
+	sort_sites(answers);
 	if (r < 0)
 		say("the agent does not answer: %s", strerror(-r));
 	return r;

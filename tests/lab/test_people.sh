@@ -138,6 +138,7 @@ hubs_status() {
 		d['site']['name'] == 'home' and d['site']['address'] == '10.100.0.1' and d['site']['subnets'] == ['10.100.0.0/24'] and {'hub', 'admin'} <= set(d['site']['roles']) and d['site']['tags'] == [] and
 		set(s) == {'home', 'ann', 'bob', 'cam'} and s['home']['path'] == 'self' and d['troubles'] == [] and
 		all(s[n]['path'] == 'hub' and s[n]['last_heard_s'] < 60 and s[n]['rx_bytes'] > 0 and s[n]['tx_bytes'] > 0 and s[n]['endpoint'].startswith('203.0.113.') and s[n]['version'] for n in ('ann', 'bob', 'cam')) and
+		[x['address'] for x in d['sites']] == ['10.100.%d.1' % i for i in sorted(int(x['address'].split('.')[2]) for x in d['sites'])] and
 		all(l['used'] <= l['most'] for l in d['limits'].values()) and d['limits']['members']['used'] == len(d['sites']) and d['counters']['gossip_received'] > 0"
 }
 
