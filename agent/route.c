@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/route.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -162,6 +164,63 @@ int route_list(struct netlink *netlink, route_each_fn each, void *context)
 	int r = list_routes(netlink, AF_INET, &listing);
 
 	return r < 0 || !route_has_ipv6() ? r : list_routes(netlink, AF_INET6, &listing);
+}
+
+/* Ways out. */
+
+static void put_flow(struct nlmsghdr *message, const struct route_flow *flow)
+{
+	struct rtmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
+
+	head->rtm_family = system_family(flow->to.address.family);
+	head->rtm_dst_len = (uint8_t)address_bits(&flow->to.address);
+	put_address(message, RTA_DST, &flow->to.address);
+	if (flow->from.family != ADDRESS_NONE) {
+		head->rtm_src_len = (uint8_t)address_bits(&flow->from);
+		put_address(message, RTA_SRC, &flow->from);
+	}
+	if (flow->mark)
+		mnl_attr_put_u32(message, RTA_MARK, flow->mark);
+	/* There are rules for ports, and several ways to one place are told apart by them. */
+	mnl_attr_put_u8(message, RTA_IP_PROTO, IPPROTO_UDP);
+	mnl_attr_put_u16(message, RTA_SPORT, htons(flow->from_port));
+	mnl_attr_put_u16(message, RTA_DPORT, htons(flow->to.port));
+}
+
+static int read_way(const struct nlmsghdr *message, void *context)
+{
+	const struct rtmsg *head = mnl_nlmsg_get_payload(message);
+	struct route_way *way = context;
+	const struct nlattr *attribute;
+
+	if (head->rtm_type != RTN_UNICAST)
+		return -ENETUNREACH;
+	netlink_for_each (attribute, message, sizeof *head) {
+		if (mnl_attr_get_type(attribute) == RTA_OIF)
+			way->device = mnl_attr_get_u32(attribute);
+		else if (mnl_attr_get_type(attribute) == RTA_PREFSRC)
+			way->source = read_address(attribute, own_family(head->rtm_family));
+	}
+	return 0;
+}
+
+int route_find(struct netlink *netlink, const struct route_flow *flow, struct route_way *ret)
+{
+	struct route_way way = {.device = 0, .source = {.family = ADDRESS_NONE}};
+	int r;
+
+	if (flow->from.family != ADDRESS_NONE && flow->from.family != flow->to.address.family)
+		return -EINVAL;
+	put_flow(netlink_begin_question(netlink, RTM_GETROUTE), flow);
+	r = netlink_run(netlink, read_way, &way);
+	if (r < 0)
+		return r;
+	if (flow->from.family != ADDRESS_NONE)
+		way.source = flow->from;
+	if (way.device == 0 || way.source.family != flow->to.address.family)
+		return -ENETUNREACH;
+	*ret = way;
+	return 0;
 }
 
 /* Rules. */

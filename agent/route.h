@@ -13,6 +13,7 @@
 #include <linux/rtnetlink.h>
 
 #include "agent/netlink.h"
+#include "base/endpoint.h"
 #include "base/prefix.h"
 
 #define ROUTE_PROTOCOL 110 /* our mark on routes and rules */
@@ -73,6 +74,27 @@ typedef int (*route_each_address_fn)(const struct route_address *address, void *
 int route_address_add(struct netlink *netlink, unsigned device, const struct address *address);
 int route_address_remove(struct netlink *netlink, const struct route_address *address);
 int route_address_list(struct netlink *netlink, route_each_address_fn each, void *context);
+
+/* A UDP datagram that is to go out. */
+struct route_flow {
+	struct endpoint to;
+	struct address from; /* ADDRESS_NONE: the system's choice */
+	uint16_t from_port;
+	uint32_t mark;
+};
+
+/* The way it would go. */
+struct route_way {
+	unsigned device;
+	struct address source;
+};
+
+/*
+ * Asks which way out of this machine a datagram would go. Returns 0; -ENETUNREACH where none does,
+ * also to this machine itself and to many at once; or what else the system says of the route. An
+ * IPv6 address to come from is taken as it is.
+ */
+int route_find(struct netlink *netlink, const struct route_flow *flow, struct route_way *ret);
 
 /* Whether this machine speaks IPv6 at all. */
 bool route_has_ipv6(void);

@@ -1,5 +1,6 @@
 #!/bin/bash
-# test_door.sh - both rooms behind agent/wireguard.h, and the ground that they stand on: as root and as the unit's user.
+# test_door.sh - both rooms behind agent/wireguard.h, the ground that they stand on, and what goes past them on their
+# ports: as root and as the unit's user.
 set -u
 cd "${SOURCE:?}" || exit 1
 # shellcheck source=tests/lab/door.sh
@@ -15,4 +16,5 @@ door 'ground, as the user' ground user
 door kernel door kernel
 door 'kernel, as the user' door kernel user
 door userspace door userspace few
+door 'tap, as the user' tap kernel user
 door_finish

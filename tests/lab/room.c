@@ -161,7 +161,7 @@ static void become(uid_t user)
 	need(setresuid(user, user, user) == 0, "setresuid");
 }
 
-static void become_user(void)
+void room_become_user(void)
 {
 	static const int kept[] = {CAP_NET_ADMIN, CAP_NET_RAW};
 
@@ -240,7 +240,7 @@ static void live_far(int commands, int answers, enum wireguard_kind kind, bool u
 	if (read(commands, &byte, 1) != 1)
 		_exit(EXIT_FAILURE);
 	if (user)
-		become_user();
+		room_become_user();
 	set_far(kind);
 	need(write(answers, &byte, 1) == 1, "the other site cannot answer");
 	/* Until it is closed. */
@@ -309,7 +309,7 @@ void room_begin(struct room *room, bool user)
 		need(write(room->far_ends, "", 1) == 1, "the other site is gone");
 	}
 	if (user)
-		become_user();
+		room_become_user();
 	room->user = user;
 	need(netlink_open(&room->netlink, NETLINK_ROUTE) == 0, "netlink");
 }

@@ -57,6 +57,9 @@ __attribute__((format(printf, 1, 2))) int room_shell(const char *format, ...);
  */
 int room_child(int (*child_main)(void *context), void *context);
 
+/* Becomes the unit's user with no more than its capabilities, for good: what room_begin() does. */
+void room_become_user(void);
+
 /* Gives up every capability and becomes nobody's user, for good. */
 void room_give_up(void);
 

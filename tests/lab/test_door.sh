@@ -1,6 +1,6 @@
 #!/bin/bash
-# test_door.sh - both rooms behind agent/wireguard.h as far as they are here, and the ground that they stand on: as root
-# and as the unit's user.
+# test_door.sh - both rooms behind agent/wireguard.h as far as they are here, the ground that they stand on, and what goes
+# past them on their ports: as root and as the unit's user.
 set -u
 cd "${SOURCE:?}" || exit 1
 # shellcheck source=tests/lab/door.sh
@@ -14,9 +14,13 @@ door ground ground
 door 'ground, as the user' ground user
 door userspace door userspace
 door 'userspace, as the user' door userspace user
+door tap tap userspace
+door 'tap, as the user' tap userspace user
 if unshare --net ip link add name wg0 type wireguard 2>/dev/null; then
 	door kernel door kernel
 	door 'kernel, as the user' door kernel user
+	door 'tap, kernel' tap kernel
+	door 'tap, kernel, as the user' tap kernel user
 else
 	door 'kernel' door no-kernel
 fi
