@@ -77,6 +77,47 @@ static void perform_send(struct agent *agent, const struct site_action *action)
 		tunnel_send(agent->tunnel, action);
 }
 
+/* Where datagrams outside the tunnel come to, and which interfaces they are not to leave by. */
+static void follow_ports(struct agent *agent)
+{
+	struct tap_ground ground = {.port_count = 0};
+	int r;
+
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		uint16_t port = carrier_port(agent->carrier, (enum site_interface)i);
+		unsigned device = carrier_index(agent->carrier, (enum site_interface)i);
+
+		if (port != 0 && device != 0)
+			ground.ports[ground.port_count++] = port;
+		if (device != 0)
+			ground.devices[ground.device_count++] = device;
+	}
+	if (!agent->tap || memcmp(&ground, &agent->ground, sizeof ground) == 0)
+		return;
+	r = tap_follow(agent->tap, &ground);
+	if (r == 0)
+		agent->ground = ground;
+	else
+		log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING,
+			"what comes outside the tunnel cannot be heard: %s", strerror(-r));
+}
+
+/* What cannot be sent is lost, as on any line: whoever asked asks again. */
+static void perform_send_outside(struct agent *agent, const struct site_action *action)
+{
+	struct tap_departure departure = {.port = carrier_port(agent->carrier, action->interface),
+		.from.family = ADDRESS_NONE,
+		.to = action->outside.to,
+		.hops = action->outside.ttl,
+		.bytes = action->outside.bytes,
+		.size = action->outside.size};
+
+	apply(agent);
+	follow_ports(agent);
+	if (agent->tap && departure.port != 0)
+		(void)tap_send(agent->tap, &departure);
+}
+
 static enum config_level level_of(enum site_log_code code)
 {
 	switch (code) {
@@ -136,6 +177,10 @@ static void perform(struct agent *agent, const struct site_action *action)
 	case SITE_SEND:
 		if (agent->saved == 0)
 			perform_send(agent, action);
+		break;
+	case SITE_SEND_OUTSIDE:
+		if (agent->saved == 0)
+			perform_send_outside(agent, action);
 		break;
 	case SITE_PEER:
 		perform_peer(agent, action);
@@ -341,6 +386,7 @@ void agent_end_turn(struct agent *agent)
 	feed_networks(agent);
 	apply(agent);
 	follow(agent);
+	follow_ports(agent);
 	keep_port(agent);
 	become(agent);
 	arm(agent);
@@ -388,6 +434,22 @@ static void on_datagram(void *context, const struct endpoint *from, const struct
 	event.datagram.port = to->port;
 	event.datagram.bytes = bytes;
 	event.datagram.size = size;
+	agent_feed(agent, &event);
+	agent_end_turn(agent);
+}
+
+static void on_arrival(void *context, const struct tap_arrival *arrival)
+{
+	struct agent *agent = context;
+	struct site_event event = {.kind = SITE_EVENT_OUTSIDE};
+
+	agent_begin_turn(agent);
+	event.outside.interface = arrival->to.port == carrier_port(agent->carrier, SITE_LINKS)
+					  ? SITE_LINKS
+					  : SITE_BACKBONE;
+	event.outside.from = arrival->from;
+	event.outside.bytes = arrival->bytes;
+	event.outside.size = arrival->size;
 	agent_feed(agent, &event);
 	agent_end_turn(agent);
 }
@@ -461,6 +523,9 @@ static int begin_loop(struct agent *agent)
 		EV_READ | EV_PERSIST, on_notice, agent);
 	agent->tunnel = tunnel_new(agent->loop, on_datagram, agent);
 	agent->lookup = lookup_new(agent->loop, &agent->log, on_found, agent);
+	/* Without it everything goes by the hub. */
+	if (tap_new(&agent->tap, agent->loop, on_arrival, agent, why) < 0)
+		log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING, "%s", why);
 	if (control_open(&agent->control, agent->loop, agent->options->run, &agent->log,
 		    agent_asked, agent, why) < 0) {
 		say("%s", why);
@@ -487,6 +552,7 @@ static void end_events(struct agent *agent)
 {
 	control_end(agent->control);
 	lookup_free(agent->lookup);
+	tap_free(agent->tap);
 	tunnel_free(agent->tunnel);
 	for (int i = 0; i < SIGNALS; i++) {
 		if (agent->signals[i])

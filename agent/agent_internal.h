@@ -13,6 +13,7 @@
 #include "agent/control.h"
 #include "agent/keeper.h"
 #include "agent/lookup.h"
+#include "agent/tap.h"
 #include "agent/tunnel.h"
 
 enum { SIGNALS = 4 };
@@ -24,6 +25,8 @@ struct agent {
 	struct store *store;
 	struct carrier *carrier;
 	struct tunnel *tunnel;
+	struct tap *tap; /* NULL: this machine lets us have none */
+	struct tap_ground ground;
 	struct lookup *lookup;
 	struct control *control;
 

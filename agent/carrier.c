@@ -213,6 +213,7 @@ void carrier_want(struct carrier *carrier, const struct site_action *action)
 	case SITE_SAVE_KEY:
 	case SITE_PROMOTE_KEY:
 	case SITE_SEND:
+	case SITE_SEND_OUTSIDE:
 	case SITE_POLL:
 	case SITE_LOG:
 	case SITE_REPLY:

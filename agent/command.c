@@ -351,6 +351,14 @@ const struct command commands[] = {
 		.run = command_doctor,
 	},
 	{
+		.name = "netcheck",
+		.arguments = "",
+		.summary = "ask from where this site is seen, outside the tunnel",
+		.help = "The hub is asked on its WireGuard port, from the port of the direct "
+			"links.",
+		.run = command_netcheck,
+	},
+	{
 		.name = "events",
 		.arguments = "",
 		.summary = "show what happened to this site",

@@ -91,6 +91,7 @@ int command_admin_add(const struct invocation *invocation);
 int command_root_export(const struct invocation *invocation);
 int command_root_import(const struct invocation *invocation);
 int command_root_remove(const struct invocation *invocation);
+int command_netcheck(const struct invocation *invocation);
 int command_admin_offer(const struct invocation *invocation);
 int command_admin_remove(const struct invocation *invocation);
 int command_agent(const struct invocation *invocation);

@@ -222,6 +222,24 @@ int command_ping(const struct invocation *invocation)
 	return command_named(invocation, SITE_COMMAND_PING, show_ping, ASKING_PATIENCE, NULL);
 }
 
+static void show_netcheck(const struct control_answer *answer, void *context)
+{
+	char rtt[USEC_TEXT_SIZE];
+
+	(void)context;
+	if (answer->kind != CONTROL_DONE)
+		return;
+	usec_print(answer->rtt_us, rtt);
+	(void)printf("the hub sees this site at %s, and answers in %s\n", answer->text, rtt);
+}
+
+int command_netcheck(const struct invocation *invocation)
+{
+	struct control_request request = asking_for(SITE_COMMAND_NETCHECK);
+
+	return asking(invocation, false, &request, ASKING_PATIENCE, show_netcheck, NULL);
+}
+
 /* Admins. */
 
 int command_admin_add(const struct invocation *invocation)

@@ -459,6 +459,8 @@ static void perform(struct host *host, const struct site_action *action, struct 
 		if (after->saved == 0)
 			send_datagram(host, action);
 		break;
+	case SITE_SEND_OUTSIDE:
+		break; /* this world has tunnels only */
 	case SITE_DEVICE:
 		if (action->interface == SITE_BACKBONE)
 			set_device(host, &action->device);
@@ -584,6 +586,8 @@ static void mix_action(struct world *world, const struct site_action *action)
 	world_mix(world, action->kind, world->now, 0);
 	if (action->kind == SITE_SEND)
 		world_mix_bytes(world, action->send.bytes, action->send.size);
+	else if (action->kind == SITE_SEND_OUTSIDE)
+		world_mix_bytes(world, action->outside.bytes, action->outside.size);
 	else if (action->kind == SITE_SAVE)
 		world_mix_bytes(world, action->row.bytes, action->row.size);
 	else if (action->kind == SITE_PEER || action->kind == SITE_PEER_REMOVE ||

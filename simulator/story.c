@@ -331,6 +331,9 @@ static bool add_action(struct text *text, const struct host *host, const struct 
 		add(text, ": ");
 		add_datagram(text, world, action->send.bytes, action->send.size);
 		return true;
+	case SITE_SEND_OUTSIDE:
+		add(text, "says something outside the tunnel");
+		return true;
 	case SITE_DEVICE:
 		if (action->interface == SITE_LINKS)
 			return false;

@@ -773,6 +773,7 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		[SITE_COMMAND_DOWN] = take_down,
 		[SITE_COMMAND_ROOT_TAKE] = take_root,
 		[SITE_COMMAND_ROOT_REMOVE] = remove_root,
+		[SITE_COMMAND_NETCHECK] = site_netcheck,
 	};
 	uint32_t before = out->count;
 	bool saving;

@@ -44,6 +44,8 @@ static size_t lay_site(struct site *site, const struct site_options *options, vo
 		offsetof(struct site_secret, peer), 2 * KEY_SIZE);
 	layout_table(&layout, &site->places, peers, sizeof(struct site_place),
 		offsetof(struct site_place, member), ROW_ID_SIZE);
+	layout_table(&layout, &site->sessions, options->neighbours_max, sizeof(struct site_session),
+		0, SEAL_ID_SIZE);
 	layout_table(&layout, &site->words, options->sites_max, sizeof(struct site_word),
 		offsetof(struct site_word, member), ROW_ID_SIZE);
 	return layout.used;
@@ -198,7 +200,8 @@ static void receive_gossip(
 	}
 	site_presence_datagram(site, &sender);
 	joiner_heard(&site->joiner, site->now);
-	if (receive_petition(site, event, out) || site_probe_datagram(site, event, out, &sender))
+	if (receive_petition(site, event, out) || site_probe_datagram(site, event, out, &sender) ||
+		site_reflect_datagram(site, event, &sender))
 		return;
 	sync_receive(&site->sync, site->now, site_wall(site), &sender, event->datagram.bytes,
 		event->datagram.size, &actions);
@@ -277,6 +280,10 @@ static void handle(struct site *site, const struct site_event *event, struct sit
 		if (site->has_collective)
 			site_presence_reset(site);
 		break;
+	case SITE_EVENT_OUTSIDE:
+		if (site->has_collective && site->state == SITE_MEMBER && !site->down)
+			site_reflect_outside(site, event, out);
+		break;
 	case SITE_EVENT_TIMER:
 		break;
 	}
@@ -316,6 +323,7 @@ void site_step(
 	site_clock_step(site, out);
 	site_command_step(site, out);
 	site_probes_step(site, out);
+	site_reflect_step(site, out);
 	step_sync(site, out);
 }
 
@@ -328,6 +336,7 @@ usec_t site_wakeup(const struct site *site)
 	if (speaks(site))
 		at = usec_min(at, sync_wakeup(&site->sync));
 	at = usec_min(at, site_presence_wakeup(site));
+	at = usec_min(at, site_reflect_wakeup(site));
 	at = usec_min(at, site->retire_at);
 	at = usec_min(at, site_membership_wakeup(site));
 	at = usec_min(at, site_command_wakeup(site));
@@ -397,6 +406,7 @@ bool site_limit(const struct site *site, uint32_t position, struct site_limit *r
 		{"prefixes", site->prefixes.count, site->prefixes.capacity, 0},
 		{"preshared keys", site->secrets.count, site->secrets.capacity, 0},
 		{"invites", site->invitations.table.count, INVITATIONS_MAX, 0},
+		{"reflection sessions", site->sessions.count, site->sessions.capacity, 0},
 		{"own networks", site->network_count, SITE_NETWORKS_MAX, 0},
 	};
 
@@ -431,6 +441,7 @@ bool site_counter(const struct site *site, uint32_t position, struct site_counte
 		[SITE_COUNT_PETITION_FULL] = "petitions_over_limit",
 		[SITE_COUNT_PREFIX_FULL] = "prefixes_over_limit",
 		[SITE_COUNT_PROBE_OVER] = "probes_over_budget",
+		[SITE_COUNT_REFLECT_OVER] = "reflections_over_budget",
 	};
 	const uint32_t own = sizeof site_names / sizeof site_names[0];
 

@@ -26,6 +26,7 @@
 #include "gossip/invite.h"
 #include "gossip/ledger.h"
 #include "gossip/message.h"
+#include "nat/seal.h"
 
 #define SITE_PORT 51822      /* of gossip, inside the tunnel */
 #define SITE_JOIN_PORT 51823 /* of the join responder, inside the tunnel */
@@ -112,6 +113,7 @@ enum site_command_kind {
 	SITE_COMMAND_DOWN,         /* takes everything off the machine; the state stays */
 	SITE_COMMAND_ROOT_TAKE,    /* key: the root key's seed, back from where it was kept */
 	SITE_COMMAND_ROOT_REMOVE,  /* takes it off this machine */
+	SITE_COMMAND_NETCHECK, /* from where is it seen? the reply has it as text, with rtt_us */
 	SITE_COMMANDS,
 };
 
@@ -140,8 +142,9 @@ enum site_event_kind {
 	SITE_EVENT_STATISTICS, /* of peers, as asked for or by itself */
 	SITE_EVENT_NETWORKS,   /* the networks that this machine is in have changed */
 	SITE_EVENT_COMMAND,
-	SITE_EVENT_SAVED,  /* the saves of the last list were done, or failed */
-	SITE_EVENT_RESUME, /* the machine slept */
+	SITE_EVENT_SAVED,   /* the saves of the last list were done, or failed */
+	SITE_EVENT_RESUME,  /* the machine slept */
+	SITE_EVENT_OUTSIDE, /* a sealed datagram, outside the tunnel */
 };
 
 struct site_statistics {
@@ -174,6 +177,12 @@ struct site_event {
 			uint32_t count;
 			const struct prefix *items;
 		} networks;
+		struct {
+			enum site_interface interface; /* whose port it came to */
+			struct endpoint from;
+			const uint8_t *bytes;
+			size_t size;
+		} outside;
 		const struct site_command *command;
 		int saved; /* 0 or negative errno */
 	};
@@ -182,12 +191,13 @@ struct site_event {
 /* Actions. */
 enum site_action_kind {
 	SITE_SAVE,
-	SITE_SAVE_KEY,    /* a private key; zero: remove it */
-	SITE_PROMOTE_KEY, /* a pending key becomes the current one */
-	SITE_SEND,        /* a datagram into a tunnel */
-	SITE_DEVICE,      /* the private key of an interface; zero: take the interface away */
-	SITE_ADDRESS,     /* of an interface, set or removed */
-	SITE_PEER,        /* all of one peer but its prefixes */
+	SITE_SAVE_KEY,     /* a private key; zero: remove it */
+	SITE_PROMOTE_KEY,  /* a pending key becomes the current one */
+	SITE_SEND,         /* a datagram into a tunnel */
+	SITE_SEND_OUTSIDE, /* a sealed datagram, from the port of an interface */
+	SITE_DEVICE,       /* the private key of an interface; zero: take the interface away */
+	SITE_ADDRESS,      /* of an interface, set or removed */
+	SITE_PEER,         /* all of one peer but its prefixes */
 	SITE_PEER_REMOVE,
 	SITE_ALLOW,    /* a prefix to a peer, from whichever had it */
 	SITE_DISALLOW, /* and back */
@@ -257,6 +267,12 @@ struct site_action {
 			uint16_t size;
 			uint8_t bytes[MESSAGE_SIZE_MAX];
 		} send;
+		struct {
+			struct endpoint to;
+			uint8_t ttl; /* 0: the system's */
+			uint16_t size;
+			uint8_t bytes[SEAL_DATAGRAM_MAX];
+		} outside;
 		struct key device;
 		struct {
 			struct address address;
@@ -420,6 +436,16 @@ bool site_refused(const struct site *site, uint32_t place, struct site_refused_v
 
 /* The collective's own network; family ADDRESS_NONE before one is known. */
 struct prefix site_supernet(const struct site *site);
+
+/* From where the hub sees the port of our links, as it was asked last. Returns false: it never was.
+ */
+struct site_seen_view {
+	struct endpoint endpoint;
+	usec_t at;
+	int64_t rtt_us; /* of the question, outside the tunnel */
+};
+
+bool site_seen(const struct site *site, struct site_seen_view *ret);
 
 /* The wall clock that the site goes by, ms. */
 uint64_t site_wall(const struct site *site);

@@ -8,6 +8,7 @@
 #include "gossip/invitation.h"
 #include "gossip/joiner.h"
 #include "gossip/petition.h"
+#include "gossip/receipt.h"
 #include "gossip/sync.h"
 #include "site/rows.h"
 #include "site/site.h"
@@ -131,7 +132,36 @@ enum site_count {
 	SITE_COUNT_PETITION_FULL,
 	SITE_COUNT_PREFIX_FULL,
 	SITE_COUNT_PROBE_OVER,
+	SITE_COUNT_REFLECT_OVER,
 	SITE_COUNTS,
+};
+
+/* A member that asks us from where it is seen. The first member is the key. */
+struct site_session {
+	struct seal seal;
+	struct row_id member;
+	usec_t until;
+};
+
+_Static_assert(offsetof(struct seal, id) == 0, "a session is found by its number");
+
+/* The one whom we ask. */
+struct site_reflector {
+	bool open;
+	struct seal seal;
+	struct key links; /* of the reflector, with which the session was opened */
+	struct hash site;
+	usec_t opened_at;
+	usec_t next_at;
+	usec_t asked_at;
+	uint32_t number;
+	bool answered;
+	uint32_t silences; /* in a row */
+	struct endpoint seen;
+	usec_t seen_at;
+	int64_t rtt_us;
+	bool has_receipt;
+	struct receipt receipt;
 };
 
 struct site {
@@ -250,6 +280,14 @@ struct site {
 	uint32_t save_cursor; /* in the walk over all facts after a failure */
 	bool saving;          /* the list has saves in it */
 	struct site_unsaved unsaved;
+
+	/* Reflection. */
+	struct table sessions;
+	struct budget reflect_budget;
+	struct site_reflector reflector;
+	usec_t reflect_until; /* it is wanted until then */
+	uint32_t netcheck_request;
+	usec_t netcheck_from;
 
 	uint64_t counters[SITE_COUNTS];
 };
@@ -385,6 +423,20 @@ usec_t site_probes_wakeup(const struct site *site);
 /* As it was measured of late, µs; -1: it was not. What the hub said of late; NULL: nothing. */
 int64_t site_rtt(const struct site *site, const struct row_id *member);
 const struct site_word *site_word(const struct site *site, const struct row_id *member);
+
+/* reflect.c: from where we are seen. */
+
+/* Takes a datagram by a member. Returns false where it is none of these. */
+bool site_reflect_datagram(
+	struct site *site, const struct site_event *event, const struct row_id *sender);
+void site_reflect_outside(
+	struct site *site, const struct site_event *event, struct site_actions *out);
+void site_reflect_step(struct site *site, struct site_actions *out);
+usec_t site_reflect_wakeup(const struct site *site);
+
+/* Somebody has a use for it until then. */
+void site_reflect_want(struct site *site, usec_t until);
+void site_netcheck(struct site *site, const struct site_command *command, struct site_actions *out);
 
 /* petitions.c: what we ask others for. */
 void site_petitions_step(struct site *site, struct site_actions *out);

@@ -84,6 +84,8 @@ struct machine {
 	struct routing routes[ROUTES_MAX];
 
 	/* What was seen. */
+	struct site_action outside; /* the last */
+	uint32_t outside_count;
 	uint32_t steps;
 	uint32_t settled;
 	uint32_t polls;
@@ -497,6 +499,10 @@ static void perform(struct world *world, struct machine *machine, const struct s
 	case SITE_SEND:
 		if (after->saved == 0)
 			transmit(world, machine, action);
+		break;
+	case SITE_SEND_OUTSIDE:
+		machine->outside = *action;
+		machine->outside_count++;
 		break;
 	case SITE_DEVICE:
 		set_device(machine, action);
@@ -1163,7 +1169,7 @@ TEST(limits_and_counters_have_names_and_an_end)
 	assert_false(site_limit(hub->site, UINT32_MAX, &limit));
 	for (; site_counter(hub->site, counters, &found_counter); counters++)
 		assert_true(found_counter.name && strlen(found_counter.name) > 0);
-	assert_int_equal(counters, 10 + SYNC_COUNTERS + VERDICTS);
+	assert_int_equal(counters, 11 + SYNC_COUNTERS + VERDICTS);
 	assert_false(site_counter(hub->site, UINT32_MAX, &found_counter));
 }
 
@@ -3076,6 +3082,124 @@ TEST(of_several_endpoints_each_is_soon_tried_where_the_hub_was_never_heard)
 	assert_string_not_equal(anna->host, first);
 }
 
+/* Outside the tunnel: nothing travels there by itself. */
+
+static const struct endpoint seen_at = {{ADDRESS_IPV4, {203, 0, 113, 7}}, 40123};
+
+/* What a machine sent last comes to another one, from there. */
+static void carry_outside(struct world *world, const struct machine *sender,
+	struct machine *receiver, const struct endpoint *from)
+{
+	const struct site_action sent = sender->outside;
+	struct site_event event = {.kind = SITE_EVENT_OUTSIDE};
+
+	event.outside.interface = sent.interface == SITE_LINKS ? SITE_BACKBONE : SITE_LINKS;
+	event.outside.from = *from;
+	event.outside.bytes = sent.outside.bytes;
+	event.outside.size = sent.outside.size;
+	step(world, receiver, &event);
+}
+
+static struct machine *ask_where(struct world *world)
+{
+	struct machine *anna = &world->machines[1];
+
+	gather(world, 2);
+	run(world, USEC_MINUTE);
+	(void)command(world, anna, (struct site_command){.kind = SITE_COMMAND_NETCHECK});
+	assert_false(anna->answered);
+	run(world, 500 * USEC_MSEC);
+	assert_int_equal(anna->outside_count, 1);
+	assert_int_equal(anna->outside.interface, SITE_LINKS);
+	return anna;
+}
+
+TEST(a_site_learns_from_its_hub_where_it_is_seen)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct machine *anna = ask_where(world);
+
+	carry_outside(world, anna, hub, &seen_at);
+	assert_int_equal(hub->outside_count, 1);
+	assert_true(endpoint_equal(&hub->outside.outside.to, &seen_at));
+	assert_true(hub->outside.outside.size <= anna->outside.outside.size);
+	/* From the port that was asked. */
+	assert_int_equal(hub->outside.interface, SITE_BACKBONE);
+	carry_outside(world, hub, anna, &anna->outside.outside.to);
+	run(world, 1);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_DONE);
+	assert_string_equal(anna->reply.reply.text, "203.0.113.7:40123");
+}
+
+TEST(what_was_asked_twice_is_answered_once_and_strangers_are_not)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct machine *anna = ask_where(world);
+	struct machine copy;
+
+	carry_outside(world, anna, hub, &seen_at);
+	carry_outside(world, anna, hub, &seen_at);
+	assert_int_equal(hub->outside_count, 1);
+	copy = *anna;
+	for (uint16_t i = 0; i < copy.outside.outside.size; i++) {
+		copy.outside.outside.bytes[i] ^= 1;
+		carry_outside(world, &copy, hub, &seen_at);
+		copy.outside.outside.bytes[i] ^= 1;
+	}
+	assert_int_equal(hub->outside_count, 1);
+	/* Nor does one who is no reflector answer. */
+	carry_outside(world, anna, &world->machines[2], &seen_at);
+	assert_int_equal(world->machines[2].outside_count, 0);
+}
+
+TEST(who_was_expelled_is_not_told_where_it_is_seen)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct machine *anna = ask_where(world);
+
+	(void)command(world, hub, named(SITE_COMMAND_EXPEL, "anna"));
+	carry_outside(world, anna, hub, &seen_at);
+	assert_int_equal(hub->outside_count, 0);
+}
+
+TEST(a_hub_that_forgot_is_asked_under_a_new_session)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct machine *anna = ask_where(world);
+	struct seal_id first;
+	struct seal_id second;
+
+	assert_true(seal_peek(anna->outside.outside.bytes, anna->outside.outside.size, &first));
+	restart(world, hub);
+	carry_outside(world, anna, hub, &seen_at);
+	assert_int_equal(hub->outside_count, 0);
+	run(world, 4500 * USEC_MSEC);
+	assert_true(seal_peek(anna->outside.outside.bytes, anna->outside.outside.size, &second));
+	assert_memory_not_equal(&first, &second, sizeof first);
+	carry_outside(world, anna, hub, &seen_at);
+	assert_true(hub->outside_count > 0);
+}
+
+TEST(a_hub_that_is_deaf_outside_is_said_to_be)
+{
+	struct world *world = *state;
+	struct machine *anna = ask_where(world);
+
+	run(world, 6 * USEC_SECOND);
+	assert_true(anna->answered);
+	assert_int_equal(anna->reply.reply.status, SITE_REPLY_FAILED);
+	assert_true(anna->outside_count <= 6);
+	/* And nothing goes on by itself. */
+	anna->outside_count = 0;
+	run(world, USEC_MINUTE);
+	assert_int_equal(anna->outside_count, 0);
+}
+
 /* Input that is hostile, or bad. */
 
 TEST(datagrams_of_strangers_are_counted_and_not_answered)
@@ -3930,6 +4054,11 @@ int main(void)
 		CARRIED(what_wireguard_counted_before_the_start_is_no_sign_of_life),
 		CARRIED(a_hub_that_begins_again_tells_news_at_once),
 		CARRIED(of_several_endpoints_each_is_soon_tried_where_the_hub_was_never_heard),
+		CARRIED(a_site_learns_from_its_hub_where_it_is_seen),
+		CARRIED(what_was_asked_twice_is_answered_once_and_strangers_are_not),
+		CARRIED(who_was_expelled_is_not_told_where_it_is_seen),
+		CARRIED(a_hub_that_forgot_is_asked_under_a_new_session),
+		CARRIED(a_hub_that_is_deaf_outside_is_said_to_be),
 		CARRIED(datagrams_of_strangers_are_counted_and_not_answered),
 		CARRIED(datagrams_to_other_ports_and_interfaces_are_counted),
 		CARRIED(garbage_from_a_member_is_counted_and_changes_nothing),

@@ -4,7 +4,7 @@
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands='admin root init invite invites uninvite approve join status expel leave rotate
-		endpoint doctor route events ping up down agent config backup restore version help'
+		endpoint doctor netcheck route events ping up down agent config backup restore version help'
 	local options='--config --state --run --json --passphrase-file
 		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --no-start --qr --force --help --version'
 	local keys='site.name site.lan interfaces.implementation

@@ -31,6 +31,7 @@ complete -c collective -n __fish_use_subcommand -a admin -d 'offer to be an admi
 complete -c collective -n __fish_use_subcommand -a root -d 'keep the root key elsewhere, or take it back'
 complete -c collective -n __fish_use_subcommand -a route -d 'announce networks of this home, or no more'
 complete -c collective -n __fish_use_subcommand -a doctor -d 'look what may stand in the way'
+complete -c collective -n __fish_use_subcommand -a netcheck -d 'ask from where this site is seen'
 complete -c collective -n __fish_use_subcommand -a ping -d 'ask a member how far it is'
 complete -c collective -n __fish_use_subcommand -a init -d "found a collective"
 complete -c collective -n __fish_use_subcommand -a invite -d "make an invite for a friend"

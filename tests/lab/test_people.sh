@@ -133,6 +133,11 @@ meet() {
 # Subnets are given in the order in which invites were made.
 address_of() { at hub status --json | python3 -c "import json, sys; print(next(s['address'] for s in json.load(sys.stdin)['sites'] if s['name'] == '$1'))"; }
 
+# By the port of the links, which these routers keep.
+sees_itself() {
+	gives 0 "the hub sees this site at $2:$(site_run "$1" wg show collective1 listen-port)," -- "$1" netcheck
+}
+
 hubs_status() {
 	knows hub "d['state'] == 'member' and d['collective']['supernet'] == '10.100.0.0/16' and len(d['collective']['id']) == 32 and
 		d['site']['name'] == 'home' and d['site']['address'] == '10.100.0.1' and d['site']['subnets'] == ['10.100.0.0/24'] and {'hub', 'admin'} <= set(d['site']['roles']) and d['site']['tags'] == [] and
@@ -523,6 +528,9 @@ check "three sites reach each other" meet
 check "what the hub's status says" hubs_status
 check "what a spoke's status says" spokes_status
 check "what people read" for_people
+check "a site learns from where its links are seen" sees_itself ann 203.0.113.2
+check "and so does one with the same numbers at home" sees_itself bob 203.0.113.3
+check "the hub asks nobody" gives 1 '' 'this site is the hub' -- hub netcheck
 check "only WireGuard's ports are bound on public addresses" only_wireguards_ports
 check "they answer nothing that they do not know" is_silent
 
