@@ -459,6 +459,15 @@ usec_t path_poll_after(const struct path *path)
 	return path->over || interval_direct(path) == USEC_NEVER ? POLL_SILENT : POLL_PROBED;
 }
 
+static uint32_t count_bits(uint64_t bits)
+{
+	uint32_t count = 0;
+
+	for (; bits != 0; bits &= bits - 1)
+		count++;
+	return count;
+}
+
 struct path_measure path_measured(const struct path *path, enum path_way way)
 {
 	const struct path_probes *probes = &path->probes[way];
@@ -466,7 +475,7 @@ struct path_measure path_measured(const struct path *path, enum path_way way)
 	return (struct path_measure){
 		.rtt_us = probes->rtt_us,
 		.jitter_us = probes->jitter_us,
-		.judged = (uint32_t)__builtin_popcountll(probes->answered | probes->missed),
-		.lost = (uint32_t)__builtin_popcountll(probes->missed),
+		.judged = count_bits(probes->answered | probes->missed),
+		.lost = count_bits(probes->missed),
 	};
 }

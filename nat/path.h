@@ -26,9 +26,9 @@
 #define PATH_BURST 5
 #define PATH_BURST_REST (2 * USEC_SECOND) /* from one burst to the next */
 
-#define PATH_BUSY_FOR (2 * USEC_SECOND)    /* after the last traffic */
-#define PATH_PROBES_FOR (45 * USEC_SECOND) /* after the last traffic; then none until it returns \
-					    */
+/* After the last traffic: how long it is said to flow, and how long there are probes at all. */
+#define PATH_BUSY_FOR (2 * USEC_SECOND)
+#define PATH_PROBES_FOR (45 * USEC_SECOND)
 
 #define PATH_MISSES 4        /* in a row, and the path is dead */
 #define PATH_CLEAN_ANSWERS 5 /* in a row, before a path is believed to be good */
