@@ -7,11 +7,19 @@
 #
 #   world_begin                                 before anything else; cleans up when the script ends
 #   world_public NAME ADDRESS                   a site directly on inet
-#   world_home NAME ADDRESS LAN_PREFIX TYPE     a site behind the router NAME-router
+#   world_home NAME ADDRESS LAN_PREFIX TYPE [PROVIDER]
+#                                               a site behind the router NAME-router, which stands directly on inet or,
+#                                               with an address 100.64.N.2, behind a provider's
+#   world_provider NAME ADDRESS TYPE            the router NAME-router, behind which there are homes
+#   world_sibling NAME HOME                     one more site in the LAN of a home
+#   world_six NAME PREFIX                       a site, or a home, has IPv6 as well: PREFIX::2, without translation
 #   world_router NAME TYPE                      that router becomes another one, which remembers nothing
+#   world_reboot NAME                           it remembers nothing
+#   world_timeouts NAME SECONDS SECONDS         it forgets what was not answered, and what was, after so long; reboots
 #   world_renumber NAME ADDRESS                 a site, or its router, gets another address towards inet
 #   world_name ADDRESS                          where every name leads; world_serve_names answers at 192.0.2.2
-#   world_classify NAME                         what a site's router does, in the words of world_classified
+#   world_classify NAME                         what a site's router does, in the words of world_classified;
+#                                               world_classify_six: what it does to IPv6
 #   world_loss NAME PERCENT                     of what goes to a site, and of what comes from it; 0 ends it
 #   world_rate NAME RATE                        each way, in tc's words; '' ends it
 #   world_delay NAME MS                         each way; 0 ends it; fails where the kernel has no netem
@@ -25,28 +33,17 @@
 
 : "${SOURCE:?}"
 world_user=65534 # a user that owns nothing, on every Debian
-world_port=51820 # the one that a router of type `forwarded` forwards
 
 # inet's own addresses: everybody's gateway, and the points from which routers are looked at.
 world_inet=(192.0.2.1 192.0.2.2 192.0.2.3)
 
-# Types of routers: the table that translates, where WAN, HOST, LAN and PORT stand for what they are. Each may end in
-# -accept: then the router takes packets to itself, as some do, instead of dropping them.
-declare -A world_types=(
-	[home]='
-		chain post { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }'
-	[forwarded]='
-		chain pre { type nat hook prerouting priority dstnat; iifname "wan" udp dport PORT dnat to HOST; }
-		chain post { type nat hook postrouting priority srcnat; oifname "wan" masquerade; }'
-)
+world_inet_six=(2001:db8::1 2001:db8::2 2001:db8::3)
 
-# What world_classify says of them, and of a site without a router.
-# shellcheck disable=SC2034 # the scripts look at it
-declare -A world_classified=(
-	[public]='O'
-	[home]='EIM/APDF, port kept'
-	[forwarded]='EIM/EIF, port kept'
-)
+# So many hops there are in inet: what has fewer left does not come through.
+world_depth=8
+
+# shellcheck source=tests/lab/routers.sh
+. "$SOURCE/tests/lab/routers.sh"
 
 # unit_capabilities KEY FILE - what a unit file says there, in setpriv's words.
 unit_capabilities() {
@@ -101,6 +98,17 @@ world_begin() {
 	node_make inet
 	ip -n "$world-inet" -batch - < <(printf 'address add %s/32 dev lo\n' "${world_inet[@]}") || world_fail 'inet has no address'
 	site_run inet sysctl -qw net.ipv4.ip_forward=1
+	site_run inet nft -f - <<-EOF || world_fail 'inet has no depth'
+		table inet depth {
+			chain forw {
+				type filter hook forward priority mangle
+				ip ttl < $world_depth drop
+				ip6 hoplimit < $world_depth drop
+				ip ttl > $((64 - world_depth)) ip ttl set $((64 - world_depth))
+				ip6 hoplimit > $((64 - world_depth)) ip6 hoplimit set $((64 - world_depth))
+			}
+		}
+	EOF
 	# Room for some minutes; looked at when something failed.
 	site_spawn inet tcpdump tcpdump -i any -Z root -U -c 100000 -s 128 -w "$world_dir/inet/all.pcap"
 	world_wait 10 grep -qs 'listening on' "$world_dir/inet/tcpdump.log" || world_fail 'tcpdump does not listen'
@@ -196,54 +204,25 @@ node_make() {
 	ip -n "$world-$1" link set lo up
 }
 
-# node_plug NAME PORT ADDRESS - inet's interface PORT, and at its other end `wan` with that address.
+# node_plug NAME PORT ADDRESS [UPSTREAM GATEWAY] - inet's interface PORT, and at its other end `wan` with that address.
 node_plug() {
+	local upstream=${4:-inet}
 	[ ${#2} -le 15 ] || world_fail "\"$2\" is no name for an interface: at most 15 characters"
-	ip -n "$world-inet" -batch - <<-EOF || world_fail "inet cannot reach $1"
+	ip -n "$world-$upstream" -batch - <<-EOF || world_fail "$upstream cannot reach $1"
 		link add name $2 type veth peer name wan netns $world-$1
 		link set dev $2 up
 		route add $3/32 dev $2
 	EOF
-	ip -n "$world-$1" -batch - <<-EOF || world_fail "$1 cannot reach inet"
+	ip -n "$world-$1" -batch - <<-EOF || world_fail "$1 cannot reach $upstream"
 		address add $3/32 dev wan
 		link set dev wan up
-		route add default via ${world_inet[0]} dev wan onlink
+		route add default via ${5:-${world_inet[0]}} dev wan onlink
 	EOF
 }
 
 world_public() {
 	node_make "$1"
 	node_plug "$1" "$1" "$2"
-}
-
-world_home() {
-	local lan=${3%.*} length=${3#*/}
-	node_make "$1"
-	node_make "$1-router"
-	node_plug "$1-router" "$1" "$2"
-	ip -n "$world-$1" link add name lan type veth peer name lan netns "$world-$1-router" || world_fail "no LAN for $1"
-	ip -n "$world-$1-router" -batch - <<-EOF || world_fail "no LAN at the router of $1"
-		address add $lan.1/$length dev lan
-		link set dev lan up
-	EOF
-	ip -n "$world-$1" -batch - <<-EOF || world_fail "no LAN at $1"
-		address add $lan.2/$length dev lan
-		link set dev lan up
-		route add default via $lan.1
-	EOF
-	site_run "$1-router" sysctl -qw net.ipv4.ip_forward=1
-	printf '%s %s %s\n' "$2" "$lan.2" "$3" >"$world_dir/$1-router/addresses"
-	world_router "$1" "$4"
-}
-
-# The new address is there before the old one goes, and with that goes whatever was sent from it.
-world_renumber() {
-	local edge=$1 old
-	[ ! -d "$world_dir/$1-router" ] || edge=$1-router
-	old=$(ip -n "$world-$edge" -4 -o address show dev wan | awk '{ sub("/.*", "", $4); print $4 }')
-	ip -n "$world-$edge" address add "$2/32" dev wan && ip -n "$world-inet" route add "$2/32" dev "$1" &&
-		ip -n "$world-$edge" address del "$old/32" dev wan && ip -n "$world-inet" route del "$old/32" dev "$1" || return
-	[ "$edge" = "$1" ] || sed -i "s/^$old /$2 /" "$world_dir/$edge/addresses"
 }
 
 world_name() { echo "$1" >"$world_dir/inet/zone"; }
@@ -266,31 +245,6 @@ while True:
     print("asked for", "A" if kind == 1 else kind, "by", client[0], flush=True)' "$world_dir/inet/zone"
 	world_wait 5 grep -q bound "$world_dir/inet/names.log"
 }
-
-world_router() {
-	local table=${world_types[${2%-accept}]:-} input='iifname "wan" ct state new drop' wan host lan
-	[ -n "$table" ] || world_fail "there is no router of type \"$2\"; these are, each with -accept too: ${!world_types[*]}"
-	case $2 in *-accept) input= ;; esac
-	read -r wan host lan <"$world_dir/$1-router/addresses"
-	table=${table//WAN/$wan} table=${table//HOST/$host} table=${table//LAN/$lan} table=${table//PORT/$world_port}
-	site_run "$1-router" nft -f - <<-EOF || world_fail "$1-router refuses its rules"
-		flush ruleset
-		table ip nat {
-			$table
-		}
-		table inet fw {
-			chain forw { type filter hook forward priority filter; iifname "wan" ct state new ct status ! dnat drop; }
-			chain inpt { type filter hook input priority filter; $input
-			}
-		}
-	EOF
-	site_run "$1-router" conntrack -F >/dev/null 2>&1
-}
-
-world_probe() { python3 "$SOURCE/tests/lab/probe.py" "$1" "/run/netns/$world-$2" "/run/netns/$world-inet" "${@:3}"; }
-
-# Before there is loss: a packet that does not come back counts as filtered, or ends it.
-world_classify() { world_probe classify "$1" "$world_port" "${world_inet[@]}"; }
 
 world_loss() {
 	local table="loss_${1//-/_}"
