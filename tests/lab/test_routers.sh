@@ -87,6 +87,29 @@ unpoisoned_six() {
 	classifies_six ann "${world_classified[six]}"
 }
 
+# punches FAMILY SITE OTHER RESULT - whether two sites meet, and how.
+punches() { is "$(python3 tests/lab/punch.py "$1" "/run/netns/$world-inet" "/run/netns/$world-$2" "/run/netns/$world-$3" | cut -d ' ' -f -2)" "$4"; }
+
+# punches_by TYPE RESULT - two subscribers of a provider.
+punches_by() {
+	world_router cam home
+	world_router dan home
+	world_router net "$1"
+	punches 4 cam dan "$2"
+}
+
+siblings_punch() {
+	world_router ann "$1"
+	punches 4 ann eve "$2"
+}
+
+by_six() {
+	world_router ann "$1"
+	world_router bob "$1"
+	punches 6 ann bob 'yes any' || return
+	world_router bob home
+}
+
 if lack=$(world_lacks || routers_lack); then
 	echo "$lack" >&2
 	exit 77
@@ -138,6 +161,8 @@ check "a router that is renumbered is what it was, with another address" moves
 
 world_sibling eve ann
 check "two sites in one LAN reach each other, and share a router" siblings_share_a_router
+check "by what is seen of them outside they meet where there is a hairpin" siblings_punch full-cone 'yes any'
+check "and do not meet where there is none" siblings_punch home 'no -'
 world_home bob "$bob" 192.168.7.0/24 home
 check "two homes with one prefix do not disturb each other" classifies bob "${world_classified[home]}"
 check "nor reach each other" misses bob "$ann"
@@ -152,6 +177,9 @@ check "IPv6 of a home behind a symmetric router: not translated either" unpoison
 check "a home reaches a public site by IPv6" reaches ann 2001:db8:1::2
 check "which does not reach the home" misses hub 2001:db8:2::2
 check "nor does another home" misses bob 2001:db8:2::2
+check "two homes meet by IPv6, whoever begins" by_six home
+check "the same where both accept input: there is no poison" by_six home-accept
+check "the same behind symmetric routers" by_six symmetric
 world_router ann blocked
 check "where UDP is blocked, it is in IPv6 too" classifies_six ann "${world_classified[blocked]}"
 
@@ -171,4 +199,7 @@ check "a home behind a symmetric provider: symmetric" doubly symmetric full-cone
 check "a symmetric router behind a full cone: symmetric" doubly full-cone symmetric APDM/APDF
 check "step 1 is seen through a provider that keeps ports" doubly full-cone sequential 'APDM/APDF, step 1'
 check "the second subscriber is like the first" classifies dan 'EIM/APDF, port kept'
+check "two subscribers meet through their provider's hairpin, whoever begins" punches_by moved-cone 'yes any'
+check "the same with ports that are kept" punches_by full-cone 'yes any'
+check "without a hairpin they do not meet by what is seen outside" punches_by moved 'no -'
 finish

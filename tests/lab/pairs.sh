@@ -1,0 +1,110 @@
+#!/bin/bash
+# pairs.sh - every two types of sites, each in a world of its own, four at a time: whether they meet as pairs.txt says.
+#
+#   tests/lab/pairs.sh              all of them
+#   tests/lab/pairs.sh TYPE TYPE    one pair; what was sent is in $BUILD/lab/punch
+#
+# Each line of the table: two types, meets, how, what was tried in the words of punch.py, seconds.
+set -u
+cd "${SOURCE:?}" || exit 1
+: "${BUILD:?}"
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+# shellcheck source=tests/lab/world.sh
+. tests/lab/world.sh
+
+at_once=4
+seconds_each=60
+table=tests/lab/pairs.txt
+
+# stands NAME TYPE NUMBER - a site of a type.
+stands() {
+	case $2 in
+	public) world_public "$1" "203.0.113.$3" ;;
+	cgnat)
+		world_provider "isp$3" "203.0.113.$3" moved-cone
+		world_home "$1" 100.64.1.2 "192.168.$3.0/24" home "isp$3"
+		;;
+	*) world_home "$1" "203.0.113.$3" "192.168.$3.0/24" "$2" ;;
+	esac
+}
+
+try_pair() {
+	local begun=${EPOCHREALTIME/./}
+	mkdir -p "$BUILD/lab/punch" || exit 1
+	world_begin
+	stands ann "$1" 2
+	stands bob "$2" 3
+	result=$(python3 tests/lab/punch.py 4 "/run/netns/$world-inet" "/run/netns/$world-ann" "/run/netns/$world-bob" \
+		"$BUILD/lab/punch/$1-$2.txt") || exit 1
+	echo "$1 $2 $result $(((${EPOCHREALTIME/./} - begun) / 1000)) ms"
+}
+
+if [ $# -eq 2 ]; then
+	try_pair "$1" "$2"
+	exit
+fi
+
+end() {
+	local id
+	for id in "${!running[@]}"; do
+		kill -TERM "$id" 2>/dev/null
+	done
+	wait
+	rm -rf "$work"
+}
+
+# Waits until one of them has ended.
+one_ends() {
+	local id
+	wait -n -p id "${!running[@]}"
+	unset "running[$id]"
+}
+
+is_expected() {
+	local a b meets how tried
+	read -r a b meets how tried <"$work/$1-$2" || { cat "$work/$1-$2.err"; return 1; }
+	[ "$meets $how" = "$3 $4" ] || { echo "$a and $b: $meets, $how ($tried), not $3, $4"; cat "$BUILD/lab/punch/$1-$2.txt"; return 1; }
+}
+
+# Every type is there with itself and with every other, once.
+is_whole() {
+	local types n
+	mapfile -t types < <(printf '%s\n' "${pairs[@]}" | awk '{ print $1; print $2 }' | sort -u)
+	n=${#types[@]}
+	[ "${#pairs[@]}" -eq $((n * (n + 1) / 2)) ] || { echo "${#pairs[@]} pairs of $n types"; return 1; }
+	[ "$(printf '%s\n' "${pairs[@]}" | awk '{ print $1 < $2 ? $1 " " $2 : $2 " " $1 }' | sort | uniq -d)" = '' ]
+}
+
+if lack=$(world_lacks || routers_lack); then
+	echo "$lack" >&2
+	exit 77
+fi
+declare -A running=()
+work=$(mktemp -d /tmp/pairs.XXXXXX) || exit 1
+trap end EXIT
+trap 'exit 143' HUP INT TERM
+mapfile -t pairs < <(grep -v '^#' "$table")
+begun=$SECONDS
+for pair in "${pairs[@]}"; do
+	[ "${#running[@]}" -lt "$at_once" ] || one_ends
+	read -r a b _ <<<"$pair"
+	timeout -k 10 "$seconds_each" "$0" "$a" "$b" >"$work/$a-$b" 2>"$work/$a-$b.err" </dev/null &
+	running[$!]=$a-$b
+done
+while [ "${#running[@]}" -gt 0 ]; do
+	one_ends
+done
+printf '# | %-18s | %-18s | %-5s | %-7s | %-5s | %-5s | %-5s | %s\n' 'type A' 'type B' meets how plain open next ms
+for pair in "${pairs[@]}"; do
+	read -r a b _ <<<"$pair"
+	read -r a b meets how plain open next ms <"$work/$a-$b"
+	printf '# | %-18s | %-18s | %-5s | %-7s | %-5s | %-5s | %-5s | %s\n' "$a" "$b" "$meets" "$how" "$plain" "$open" "$next" "${ms% ms}"
+done
+check "every pair of types is in the table, once" is_whole
+for pair in "${pairs[@]}"; do
+	read -r a b meets how <<<"$pair"
+	check "$a and $b: $([ "$meets" = no ] && echo 'do not meet' || echo "meet, $how")" is_expected "$a" "$b" "$meets" "$how"
+done
+echo "# ${#pairs[@]} pairs in $((SECONDS - begun)) s"
+finish
