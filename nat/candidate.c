@@ -103,6 +103,7 @@ static bool make_room(struct candidates *candidates, enum candidate_kind kind)
 {
 	uint32_t counts[CANDIDATE_PREDICTED + 1] = {0};
 	uint32_t least = CANDIDATE_PREDICTED;
+	uint32_t at = candidates->count - 1;
 
 	counts[kind]++;
 	for (uint32_t i = 0; i < candidates->count; i++)
@@ -113,13 +114,11 @@ static bool make_room(struct candidates *candidates, enum candidate_kind kind)
 	assert(least >= CANDIDATE_LAN);
 	if (least == kind)
 		return false;
-	for (uint32_t i = candidates->count; i-- > 0;) {
-		if (candidates->items[i].kind == least) {
-			take_out(candidates, i);
-			return true;
-		}
-	}
-	assert(!"unreachable");
+	/* There are two, or one beside the newcomer. */
+	while (at > 0 && candidates->items[at].kind != least)
+		at--;
+	take_out(candidates, at);
+	return true;
 }
 
 /* The same place is kept as the likelier kind. Returns whether it was there. */

@@ -420,7 +420,6 @@ static void follow(struct path *path, enum decision decision, struct path_action
 		take(path, PATH_HUB, out);
 		return;
 	}
-	assert(!"unreachable");
 }
 
 void path_step(struct path *path, usec_t now, struct path_actions *out)
