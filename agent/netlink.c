@@ -25,8 +25,9 @@ struct netlink {
 	struct nlmsghdr *last;
 	bool question; /* the first answer is the whole of it */
 	char complaint[COMPLAINT_SIZE];
-	uint8_t request[NETLINK_REQUEST_MAX];
-	uint8_t answer[ANSWER_SIZE];
+	/* Headers are read and written in place. */
+	_Alignas(max_align_t) uint8_t request[NETLINK_REQUEST_MAX];
+	_Alignas(max_align_t) uint8_t answer[ANSWER_SIZE];
 };
 
 /* Not every kernel knows each of these; what they add is more words, or less work. */
