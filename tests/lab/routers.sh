@@ -3,7 +3,7 @@
 #
 # A type of router is how it translates and whom it lets in; world_types has them by name. Each name may end in -accept:
 # then the router takes packets to itself, as some do, instead of dropping them. That is poison to a conversation whose
-# first packet it was: the flow from inside gets another port.
+# first packet it was: the flow from inside gets another port; of the moved ones, which have no other, it is dropped.
 
 world_port=51820 # the one that a router of type `forwarded` forwards
 
@@ -82,29 +82,31 @@ routers_lack() {
 	return 1
 }
 
-# Who goes out, with which port, towards whom; a packet that answers has its own direction's names for the same two.
-router_learns=''
+# What the types with maps know: who went out, with which port, towards whom. A packet that answers has its own
+# direction's names for the same two.
+router_maps='
+	map bind { type inet_service : ipv4_addr . inet_service; flags dynamic,timeout; size 4096; }
+	map out { type ipv4_addr . inet_service : inet_service; flags dynamic,timeout; size 4096; }
+	set seen { type inet_service . ipv4_addr; flags dynamic,timeout; size 4096; }
+	chain learn {
+		type filter hook postrouting priority srcnat + 1'
 for router_way in original reply; do
-	router_learns+="
+	router_maps+="
 		oifname \"wan\" ct direction $router_way meta l4proto udp update @bind { udp sport timeout TIMEOUT : ct $router_way ip saddr . ct $router_way proto-src } update @seen { udp sport . ip daddr timeout TIMEOUT } update @out { ct $router_way ip saddr . ct $router_way proto-src timeout TIMEOUT : udp sport }"
 done
+router_maps+='
+	}'
 
 # router_rules TYPE - everything, where WAN, HOST, LAN, INSIDE, PORTS, PORT and TIMEOUT stand for what they are.
 router_rules() {
-	local type=${1%-accept} ports guests learns=$router_learns input='iifname "wan" ct state new drop'
+	local type=${1%-accept} ports guests maps='' input='iifname "wan" ct state new drop'
 	read -r ports guests <<<"${world_types[$type]}"
-	case "$ports $guests" in *moved* | *all | *known | *hairpin) ;; *) learns= ;; esac
+	case "$ports $guests" in *moved* | *known | *all | *hairpin) maps=$router_maps ;; esac
 	[ "$type" = "$1" ] || input=
 	cat <<-EOF
 		flush ruleset
 		table ip nat {
-			map bind { type inet_service : ipv4_addr . inet_service; flags dynamic,timeout; size 4096; }
-			map out { type ipv4_addr . inet_service : inet_service; flags dynamic,timeout; size 4096; }
-			set seen { type inet_service . ipv4_addr; flags dynamic,timeout; size 4096; }
-			chain learn {
-				type filter hook postrouting priority srcnat + 1
-				$learns
-			}
+			$maps
 			chain pre {
 				type nat hook prerouting priority dstnat
 				${router_guests[$guests]}
@@ -131,6 +133,7 @@ router_rules() {
 	EOF
 }
 
+# Of those that count or hash.
 router_256=$(paste -d ':' <(seq 0 255) <(seq 40000 40255) | paste -sd,)
 
 world_router() {
