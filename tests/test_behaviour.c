@@ -285,7 +285,7 @@ TEST(the_harder_explanation_gives_way_to_evidence)
 TEST(another_local_port_begins_anew_with_the_class_that_is_known)
 {
 	struct behaviour behaviour = with_ports("192.0.2.1:7", "192.0.2.1:7", "192.0.2.1:7", NULL);
-	struct endpoint hub = at(HUB);
+	struct endpoint hub = at("203.0.113.9:1");
 	struct endpoint seen = at("192.0.2.1:8");
 	bool changed;
 
@@ -330,6 +330,30 @@ TEST(changes_are_told_six_times_an_hour)
 		told += see(&behaviour, now, HUB, i % 2 ? "192.0.2.1:7" : "192.0.2.2:7");
 	}
 	assert_int_equal(told, 6);
+	/* A router that changes its mind, likewise. */
+	behaviour = with_ports("192.0.2.1:7", "192.0.2.1:7", "192.0.2.1:7", NULL);
+	told = 0;
+	for (int i = 0; i < 100; i++) {
+		usec_t now = START + i * 30 * USEC_SECOND;
+
+		told += see(&behaviour, now, HUB, "192.0.2.1:7");
+		told += see(&behaviour, now, FAR, i % 2 ? "192.0.2.1:7" : "192.0.2.1:8");
+		told += see(&behaviour, now, HUB, "192.0.2.1:7");
+	}
+	assert_int_equal(told, 6);
+}
+
+TEST(another_choice_of_ports_is_a_change)
+{
+	struct behaviour behaviour = with_ports(
+		"192.0.2.1:7000", "192.0.2.1:7001", "192.0.2.1:7002", NULL);
+
+	(void)state;
+	assert_int_equal(behaviour.class.step, 1);
+	assert_true(see(&behaviour, START, FARTHER, "192.0.2.1:30000"));
+	assert_int_equal(behaviour.class.allocation, BEHAVIOUR_PORTS_RANDOM);
+	assert_int_equal(behaviour.class.step, 0);
+	assert_false(see(&behaviour, START, "203.0.113.3:1", "192.0.2.1:30001"));
 }
 
 TEST(what_cannot_be_is_refused_and_changes_nothing)
@@ -480,6 +504,7 @@ int main(void)
 		CASE(the_harder_explanation_gives_way_to_evidence),
 		CASE(another_local_port_begins_anew_with_the_class_that_is_known),
 		CASE(eight_are_kept_and_the_oldest_goes),
+		CASE(another_choice_of_ports_is_a_change),
 		CASE(changes_are_told_six_times_an_hour),
 		CASE(what_cannot_be_is_refused_and_changes_nothing),
 		CASE(each_family_is_one_of_its_own),

@@ -284,6 +284,11 @@ TEST(two_sites_share_a_home_where_both_were_seen_at_one_public_address)
 	}
 	assert_false(candidate_same_home(&ours, &nothing));
 	assert_false(candidate_same_home(&nothing, &nothing));
+	/* What stands behind the count is none. */
+	theirs = ours;
+	theirs.receipt_count = 1;
+	theirs.receipts[0] = at("203.0.113.77:1");
+	assert_false(candidate_same_home(&ours, &theirs));
 	/* No address is no address in common, and a number beyond the room is not believed. */
 	ours = theirs = (struct candidate_proof){.receipt_count = UINT32_MAX};
 	assert_false(candidate_same_home(&ours, &theirs));

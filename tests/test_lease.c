@@ -444,11 +444,40 @@ TEST(at_the_end_it_is_given_back)
 	lease = asking_port();
 	lease_end(&lease, &out);
 	expect_one(&out, LEASE_SEND_RETURN);
+	/* What was not, cannot. */
+	lease_begin(&lease, START);
+	lease_step(&lease, START, &out);
+	answer(&lease, START, address_reply(EPOCH));
+	lease_end(&lease, &out);
+	assert_int_equal(out.count, 0);
 	/* A new network, before its router was asked for anything: nothing to give back. */
 	lease = holding(7200);
 	lease_begin(&lease, START);
 	lease_end(&lease, &out);
 	expect_one(&out, LEASE_LOST);
+	/* What comes behind it is no answer. */
+	struct lease_reply reply = address_reply(EPOCH);
+	assert_int_equal(lease_answer(&lease, START, &reply), -EPROTO);
+}
+
+TEST(another_network_has_another_router)
+{
+	struct lease lease = holding(7200);
+	struct lease_actions out;
+
+	(void)state;
+	lease.result = LEASE_REFUSED;
+	lease_begin(&lease, START + USEC_HOUR);
+	assert_int_equal(lease.result, LEASE_OK);
+	assert_int_equal(lease_epoch_least(&lease, START + USEC_HOUR), 0);
+	out = step(&lease, START + USEC_HOUR);
+	assert_int_equal(out.count, 2);
+	assert_int_equal(out.items[0].kind, LEASE_SEND_OUTSIDE);
+	assert_int_equal(out.items[1].kind, LEASE_LOST);
+	/* It is younger than the one before, and that is no restart. */
+	answer(&lease, START + USEC_HOUR, address_reply(5));
+	out = step(&lease, START + USEC_HOUR);
+	expect_one(&out, LEASE_SEND_PORT);
 }
 
 TEST(whatever_comes_the_wakeup_is_ahead_and_datagrams_are_few)
@@ -506,6 +535,7 @@ int main(void)
 		CASE(a_router_that_always_begins_anew_brings_no_storm),
 		CASE(an_announced_address_is_news),
 		CASE(at_the_end_it_is_given_back),
+		CASE(another_network_has_another_router),
 		CASE(whatever_comes_the_wakeup_is_ahead_and_datagrams_are_few),
 	};
 

@@ -272,6 +272,8 @@ TEST(a_dead_path_is_left_after_four_misses_and_the_wait_for_an_answer)
 	/* The answer to the probe of this moment is lost, too: three more leave, and a wait. */
 	assert_int_equal(outage(20 * MS), 750 * MS + 250 * MS);
 	assert_int_equal(outage(200 * MS), 750 * MS + 250 * MS);
+	/* One more was on its way, and a quick answer takes an eighth longer at times. */
+	assert_int_equal(outage(400 * MS), 500 * MS + 450 * MS);
 	for (usec_t rtt = 1 * MS; rtt <= 1200 * MS; rtt += 37 * MS) {
 		usec_t longest = 4 * 250 * MS + (rtt > 250 * MS ? rtt : 250 * MS) + rtt;
 
@@ -628,6 +630,179 @@ TEST(round_trips_are_smoothed)
 	assert_int_equal(path_measured(&ground.path, PATH_HUB).rtt_us, 60 * MS);
 }
 
+/* Three probes were missed, and the fourth is about to be. */
+static struct ground doubtful_ground(void)
+{
+	struct ground ground = busy_ground(60 * MS, 20 * MS);
+
+	ground.broken[PATH_DIRECT] = true;
+	run_for(&ground, 900 * MS);
+	assert_int_equal(path_measured(&ground.path, PATH_DIRECT).lost, 3);
+	ground.broken[PATH_DIRECT] = false;
+	return ground;
+}
+
+TEST(what_was_missed_before_sleep_does_not_count_after_it)
+{
+	struct ground ground = doubtful_ground();
+	uint32_t direct = ground.sent[PATH_DIRECT];
+
+	(void)state;
+	/* A clock that stands still while the machine sleeps. */
+	path_resumed(&ground.path, ground.now);
+	assert_int_equal(path_measured(&ground.path, PATH_DIRECT).judged, 0);
+	assert_int_equal(path_measured(&ground.path, PATH_HUB).judged, 0);
+	run_for(&ground, 400 * MS);
+	assert_int_equal(ground.sent[PATH_DIRECT], direct + 5);
+	run_for(&ground, 5 * SECOND);
+	assert_int_equal(path_measured(&ground.path, PATH_DIRECT).lost, 0);
+	assert_int_equal(ground.switches, 1);
+	/* Advice behind it has to wait. */
+	ground = doubtful_ground();
+	path_resumed(&ground.path, ground.now);
+	run_for(&ground, 1900 * MS);
+	direct = ground.sent[PATH_DIRECT];
+	path_doubted(&ground.path, ground.now);
+	run_for(&ground, 99 * MS);
+	assert_int_equal(ground.sent[PATH_DIRECT], direct);
+}
+
+TEST(who_comes_more_than_a_second_late_did_not_run)
+{
+	struct ground ground = doubtful_ground();
+	usec_t late_at = path_wakeup(&ground.path) + 1 * SECOND;
+
+	(void)state;
+	ground.now = late_at;
+	step(&ground);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	ground = doubtful_ground();
+	ground.now = late_at + 1;
+	step(&ground);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	/* But not again so soon. */
+	ground.broken[PATH_DIRECT] = true;
+	ground.traffic_next = ground.now;
+	run_for(&ground, 500 * MS);
+	ground.now = late_at + 10 * SECOND;
+	step(&ground);
+	assert_int_equal(ground.path.way, PATH_HUB);
+}
+
+TEST(a_path_that_is_new_begins_anew_after_sleep)
+{
+	struct ground ground = new_ground(60 * MS, 20 * MS);
+	struct path_actions out;
+
+	(void)state;
+	ground.broken[PATH_DIRECT] = true;
+	run(&ground, START + 4 * SECOND);
+	path_resumed(&ground.path, ground.now);
+	run(&ground, START + 9 * SECOND - 1);
+	assert_int_equal(ground.over, 0);
+	run_for(&ground, 1);
+	assert_int_equal(ground.over, 1);
+	/* An answer from before is none. */
+	ground = new_ground(60 * MS, 20 * MS);
+	step(&ground);
+	ground.now += 20 * MS;
+	land(&ground);
+	path_resumed(&ground.path, ground.now);
+	path_step(&ground.path, ground.now, &out);
+	assert_int_equal(ground.path.way, PATH_HUB);
+}
+
+TEST(a_dead_path_has_its_thirty_seconds_anew_after_sleep)
+{
+	struct ground ground = busy_ground(60 * MS, 20 * MS);
+	usec_t resumed_at;
+
+	(void)state;
+	ground.broken[PATH_DIRECT] = true;
+	run_for(&ground, 25 * SECOND);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	resumed_at = ground.now;
+	path_resumed(&ground.path, ground.now);
+	run_for(&ground, 30 * SECOND);
+	assert_int_equal(ground.over, 0);
+	run_for(&ground, 10 * SECOND);
+	assert_int_equal(ground.over, 1);
+	assert_true(ground.over_at >= resumed_at + 30 * SECOND);
+	assert_int_equal(ground.told, 1);
+}
+
+TEST(an_answer_is_waited_for_four_seconds)
+{
+	struct ground ground = new_ground(60 * MS, 4 * SECOND);
+
+	(void)state;
+	run(&ground, START + 4 * SECOND);
+	assert_int_equal(ground.path.probes[PATH_DIRECT].answered_at, START + 4 * SECOND);
+	ground = new_ground(60 * MS, 4 * SECOND + 1);
+	run(&ground, START + 10 * SECOND);
+	assert_int_equal(ground.path.probes[PATH_DIRECT].answered_at, -1);
+	assert_int_equal(ground.over, 1);
+}
+
+TEST(an_answer_that_varies_is_not_taken_for_lost)
+{
+	struct ground ground = busy_ground(600 * MS, 290 * MS);
+
+	(void)state;
+	for (int i = 0; i < 120; i++) {
+		ground.rtt[PATH_DIRECT] = (i % 2 ? 250 : 330) * MS;
+		for (int k = 0; k < 25; k++) {
+			run_for(&ground, 10 * MS);
+			if (i > 40)
+				assert_int_equal(path_measured(&ground.path, PATH_DIRECT).lost, 0);
+		}
+	}
+	assert_int_equal(ground.switches, 1);
+}
+
+TEST(a_second_pause_is_believed_after_ten_seconds)
+{
+	struct ground ground = doubtful_ground();
+
+	(void)state;
+	ground.now = path_wakeup(&ground.path) + 1 * SECOND + 1;
+	ground.traffic_next = ground.now;
+	step(&ground);
+	run_for(&ground, 10 * SECOND);
+	ground.broken[PATH_DIRECT] = true;
+	run_for(&ground, 900 * MS);
+	ground.broken[PATH_DIRECT] = false;
+	ground.now = path_wakeup(&ground.path) + 1 * SECOND + 1;
+	step(&ground);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	assert_int_equal(path_measured(&ground.path, PATH_DIRECT).lost, 0);
+}
+
+TEST(ten_seconds_of_a_slower_path_are_in_a_row)
+{
+	struct ground ground = busy_ground(20 * MS, 20 * MS);
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		ground.rtt[PATH_DIRECT] = 40 * MS;
+		run_for(&ground, 5 * SECOND);
+		ground.rtt[PATH_DIRECT] = 20 * MS;
+		run_for(&ground, 5 * SECOND + 250 * MS);
+	}
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	/* Nor do they count from before a silence. */
+	ground.rtt[PATH_DIRECT] = 40 * MS;
+	run_for(&ground, 1 * SECOND);
+	ground.traffic = false;
+	run_for(&ground, 2 * USEC_MINUTE);
+	flow(&ground);
+	run_for(&ground, 9 * SECOND);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	run_for(&ground, 2 * SECOND);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	assert_int_equal(ground.switches, 2);
+}
+
 /* What holds whatever happens. */
 struct watch {
 	usec_t switches[4096];
@@ -812,6 +987,14 @@ int main(void)
 		CASE(an_answer_that_comes_late_counts),
 		CASE(an_answer_to_a_probe_from_before_a_switch_counts),
 		CASE(round_trips_are_smoothed),
+		CASE(what_was_missed_before_sleep_does_not_count_after_it),
+		CASE(who_comes_more_than_a_second_late_did_not_run),
+		CASE(a_path_that_is_new_begins_anew_after_sleep),
+		CASE(a_dead_path_has_its_thirty_seconds_anew_after_sleep),
+		CASE(an_answer_is_waited_for_four_seconds),
+		CASE(an_answer_that_varies_is_not_taken_for_lost),
+		CASE(a_second_pause_is_believed_after_ten_seconds),
+		CASE(ten_seconds_of_a_slower_path_are_in_a_row),
 		CASE(whatever_happens_nothing_is_stormed_and_nobody_stays_on_a_dead_path),
 	};
 
