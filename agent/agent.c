@@ -87,7 +87,7 @@ static void follow_ports(struct agent *agent)
 		uint16_t port = carrier_port(agent->carrier, (enum site_interface)i);
 		unsigned device = carrier_index(agent->carrier, (enum site_interface)i);
 
-		if (port != 0 && device != 0)
+		if (port != 0 && device != 0 && site_listens_outside(agent->brain.site))
 			ground.ports[ground.port_count++] = port;
 		if (device != 0)
 			ground.devices[ground.device_count++] = device;

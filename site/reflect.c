@@ -306,7 +306,9 @@ void site_reflect_step(struct site *site, struct site_actions *out)
 
 usec_t site_reflect_wakeup(const struct site *site)
 {
-	usec_t at = wants(site) ? site->reflector.next_at : USEC_NEVER;
+	/* Also when it is wanted no more, for whoever listens. */
+	usec_t at = wants(site) ? usec_min(site->reflector.next_at, site->reflect_until)
+				: USEC_NEVER;
 
 	return site->netcheck_request != 0 ? usec_min(at, site->netcheck_from + NETCHECK_WITHIN)
 					   : at;
@@ -316,6 +318,11 @@ void site_reflect_want(struct site *site, usec_t until)
 {
 	if (until > site->reflect_until)
 		site->reflect_until = until;
+}
+
+bool site_listens_outside(const struct site *site)
+{
+	return is_reflector(site) || wants(site);
 }
 
 bool site_seen(const struct site *site, struct site_seen_view *ret)

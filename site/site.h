@@ -447,6 +447,9 @@ struct site_seen_view {
 
 bool site_seen(const struct site *site, struct site_seen_view *ret);
 
+/* Whether something may come outside the tunnel: to listen costs a little of every packet. */
+bool site_listens_outside(const struct site *site);
+
 /* The wall clock that the site goes by, ms. */
 uint64_t site_wall(const struct site *site);
 

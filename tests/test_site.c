@@ -3131,6 +3131,11 @@ TEST(a_site_learns_from_its_hub_where_it_is_seen)
 	assert_true(anna->answered);
 	assert_int_equal(anna->reply.reply.status, SITE_REPLY_DONE);
 	assert_string_equal(anna->reply.reply.text, "203.0.113.7:40123");
+	/* A hub may be asked at any time; others listen while they wait for something. */
+	assert_true(site_listens_outside(anna->site));
+	run(world, 6 * USEC_SECOND);
+	assert_false(site_listens_outside(anna->site));
+	assert_true(site_listens_outside(hub->site));
 }
 
 TEST(what_was_asked_twice_is_answered_once_and_strangers_are_not)
