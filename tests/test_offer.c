@@ -136,7 +136,15 @@ static void expect_same(const struct offer *a, const struct offer *b)
 		assert_true(endpoint_equal(&a->candidates[i].endpoint, &b->candidates[i].endpoint));
 	}
 	assert_int_equal(a->receipt_count, b->receipt_count);
-	assert_memory_equal(a->receipts, b->receipts, a->receipt_count * sizeof a->receipts[0]);
+	for (uint32_t i = 0; i < a->receipt_count; i++) {
+		const struct receipt *one = &a->receipts[i];
+		const struct receipt *other = &b->receipts[i];
+
+		assert_true(hash_equal(&one->reflector, &other->reflector));
+		assert_true(endpoint_equal(&one->seen, &other->seen));
+		assert_int_equal(one->time, other->time);
+		assert_memory_equal(one->signature, other->signature, sizeof one->signature);
+	}
 	assert_int_equal(a->verdict, b->verdict);
 	assert_int_equal(a->initiates, b->initiates);
 	assert_true(hash_equal(&a->offer, &b->offer));
