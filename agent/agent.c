@@ -16,7 +16,6 @@
 #include "agent/notify.h"
 
 #define LISTS_MAX 64 /* of actions, before others have their turn */
-#define HUB_PORT 51821
 
 /* Performing. */
 
@@ -42,7 +41,7 @@ static void perform_device(struct agent *agent, const struct site_action *action
 
 	if (own->port != 0 || hub)
 		carrier_want_port(agent->carrier, action->interface,
-			own->port != 0 ? own->port : HUB_PORT, false);
+			own->port != 0 ? own->port : CONFIG_HUB_PORT, false);
 	else
 		carrier_want_port(agent->carrier, action->interface,
 			keeper_port(agent->store, action->interface), true);

@@ -6,13 +6,14 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/config.h"
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
 
 /* HOST, HOST:PORT, ADDRESS or [ADDRESS]:PORT. Returns 0 or -EINVAL, which was said. */
 static int read_endpoint(const char *word, struct invite_endpoint *ret)
 {
-	struct invite_endpoint endpoint = {.port = ARGUMENT_HUB_PORT};
+	struct invite_endpoint endpoint = {.port = CONFIG_HUB_PORT};
 	struct address address;
 	const char *end = word + strlen(word);
 	const char *colon = strrchr(word, ':');
@@ -22,7 +23,7 @@ static int read_endpoint(const char *word, struct invite_endpoint *ret)
 	if (colon && address_parse(word, strlen(word), &address) < 0) {
 		if (endpoint_parse_port(colon + 1, &endpoint.port) < 0) {
 			say("\"%s\" is no endpoint: write HOST:PORT, such as hub.example.org:%d",
-				word, ARGUMENT_HUB_PORT);
+				word, CONFIG_HUB_PORT);
 			return -EINVAL;
 		}
 		end = colon;
@@ -34,7 +35,7 @@ static int read_endpoint(const char *word, struct invite_endpoint *ret)
 	length = (size_t)(end - word);
 	if (length == 0 || length > INVITE_HOST_MAX || strcspn(word, " \t/") < length) {
 		say("\"%s\" is no endpoint: write HOST:PORT, such as hub.example.org:%d", word,
-			ARGUMENT_HUB_PORT);
+			CONFIG_HUB_PORT);
 		return -EINVAL;
 	}
 	memcpy(endpoint.host, word, length);

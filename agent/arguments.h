@@ -8,8 +8,6 @@
 #include "agent/command.h"
 #include "site/site.h"
 
-#define ARGUMENT_HUB_PORT 51821 /* where a port is left out */
-
 /* HOST, HOST:PORT, ADDRESS or [ADDRESS]:PORT, into a command. */
 int argument_endpoints(const struct option_list *words, struct site_command *command);
 int argument_network(const char *word, struct prefix *ret);

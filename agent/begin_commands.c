@@ -99,21 +99,28 @@ static int found(const struct invocation *invocation, const struct config *confi
 		launch_at_boot(invocation, true);
 	prefix_print(&command->subnet, subnet);
 	(void)printf("The collective is founded; this site is %s, %s.\n\n", command->name, subnet);
-	print_next(command, config->backbone.port ? config->backbone.port : ARGUMENT_HUB_PORT,
+	print_next(command, config->backbone.port ? config->backbone.port : CONFIG_HUB_PORT,
 		!invocation->given[OPTION_NO_START]);
 	if (!invocation->given[OPTION_NO_START])
 		asking_say_troubles(invocation);
 	return STATUS_DONE;
 }
 
-int command_init(const struct invocation *invocation)
+/* Does something by the configuration, where that can be read. */
+static int with_settings(const struct invocation *invocation,
+	int (*command)(const struct invocation *invocation, const struct config *config))
 {
 	struct config *config = memory_zeroed(1, sizeof *config);
 	int status = settings_load(invocation, config) < 0 ? STATUS_FAILED
-							   : found(invocation, config);
+							   : command(invocation, config);
 
 	free(config);
 	return status;
+}
+
+int command_init(const struct invocation *invocation)
+{
+	return with_settings(invocation, found);
 }
 
 /* Joining. */
@@ -223,12 +230,7 @@ static int join(const struct invocation *invocation, const struct config *config
 
 int command_join(const struct invocation *invocation)
 {
-	struct config *config = memory_zeroed(1, sizeof *config);
-	int status = settings_load(invocation, config) < 0 ? STATUS_FAILED
-							   : join(invocation, config);
-
-	free(config);
-	return status;
+	return with_settings(invocation, join);
 }
 
 /* Up and down. */

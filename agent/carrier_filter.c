@@ -13,8 +13,6 @@
 
 #define AGAIN_AFTER (60 * USEC_SECOND) /* where it was refused */
 
-static const struct prefix joiners = {{.family = ADDRESS_IPV4, .bytes = {169, 254, 77, 0}}, 24};
-
 static void refused(struct carrier *carrier, int r)
 {
 	struct carrier_filter *own = &carrier->filter;
@@ -63,7 +61,7 @@ static void open_to(struct filter *filter, const struct prefix *prefix)
 static bool want(const struct carrier *carrier, struct filter *filter)
 {
 	memset(filter, 0, sizeof *filter);
-	filter->joiners = joiners;
+	filter->joiners = invite_join_addresses();
 	filter->join_port = SITE_JOIN_PORT;
 	for (int i = 0; i < SITE_INTERFACES; i++) {
 		const struct carrier_device *device = &carrier->devices[i];

@@ -23,7 +23,6 @@
 #include "agent/sockaddr.h"
 #include "agent/wireguard.h"
 
-#define HUB_PORT 51821
 #define OVERHEAD 80 /* of WireGuard over IPv6, the larger one */
 
 struct examination {
@@ -118,7 +117,7 @@ static void look_at_port(struct examination *examination)
 {
 	uint16_t port = examination->patient->config->backbone.port;
 	const struct endpoint any = {
-		.address.family = ADDRESS_IPV4, .port = port ? port : HUB_PORT};
+		.address.family = ADDRESS_IPV4, .port = port ? port : CONFIG_HUB_PORT};
 	struct sockaddr_storage storage;
 	socklen_t length = sockaddr_from(&any, &storage);
 	int descriptor;

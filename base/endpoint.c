@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->port == b->port && address_equal(&a->address, &b->address);
@@ -54,4 +56,28 @@ void endpoint_print(const struct endpoint *endpoint, char out[static ENDPOINT_TE
 	address_print(&endpoint->address, address);
 	(void)snprintf(out, ENDPOINT_TEXT_SIZE, "%s%s%s:%u", brackets ? "[" : "", address,
 		brackets ? "]" : "", endpoint->port);
+}
+
+void endpoint_put(const struct endpoint *endpoint, uint8_t out[static ENDPOINT_BYTES])
+{
+	out[0] = endpoint->address.family;
+	memcpy(out + 1, endpoint->address.bytes, sizeof endpoint->address.bytes);
+	bytes_put(out + ENDPOINT_BYTES - 2, endpoint->port, 2);
+}
+
+int endpoint_get(const uint8_t in[static ENDPOINT_BYTES], struct endpoint *ret)
+{
+	struct endpoint endpoint = {.address.family = in[0]};
+	size_t size = address_size(&endpoint.address);
+
+	memcpy(endpoint.address.bytes, in + 1, sizeof endpoint.address.bytes);
+	endpoint.port = (uint16_t)bytes_get(in + ENDPOINT_BYTES - 2, 2);
+	for (size_t i = size; i < sizeof endpoint.address.bytes; i++) {
+		if (endpoint.address.bytes[i] != 0)
+			return -EBADMSG;
+	}
+	if (size == 0 || endpoint.port == 0)
+		return -EBADMSG;
+	*ret = endpoint;
+	return 0;
 }

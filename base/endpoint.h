@@ -26,3 +26,10 @@ int endpoint_parse(const char *text, struct endpoint *out);
 
 /* Writes the one text form. */
 void endpoint_print(const struct endpoint *endpoint, char out[static ENDPOINT_TEXT_SIZE]);
+
+/* In a form of fixed length: family, address (an IPv4 one is followed by zeros), port. */
+#define ENDPOINT_BYTES 19
+void endpoint_put(const struct endpoint *endpoint, uint8_t out[static ENDPOINT_BYTES]);
+
+/* Returns 0, or -EBADMSG where the family is none, the port is 0, or there is more than zeros. */
+int endpoint_get(const uint8_t in[static ENDPOINT_BYTES], struct endpoint *ret);

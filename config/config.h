@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "config/problem.h"
 
+#define CONFIG_HUB_PORT 51821 /* of a hub's backbone, where none is set */
 #define CONFIG_NETWORKS_MAX 64
 #define CONFIG_SELECTORS_MAX 64
 #define CONFIG_INTERFACE_NAME_SIZE 16 /* with the final NUL; Linux's own limit */

@@ -7,6 +7,8 @@
 
 #include <sodium.h>
 
+#include "base/bytes.h"
+
 #define PREFIX "collective1_"
 #define ANY_PREFIX "collective" /* then a version, then '_' */
 #define CHECKSUM_SIZE 4
@@ -25,6 +27,11 @@ _Static_assert(sizeof PREFIX - 1 +
 struct address invite_join_address(uint8_t number)
 {
 	return address_ipv4(0xa9fe4d00u | number);
+}
+
+struct prefix invite_join_addresses(void)
+{
+	return (struct prefix){invite_join_address(0), 24};
 }
 
 /* A host name or an address: what stands in a URL's place for it, without brackets. */
@@ -80,8 +87,8 @@ static void put(struct cursor *cursor, const void *bytes, size_t size)
 
 static void put_number(struct cursor *cursor, uint64_t value, unsigned size)
 {
-	for (unsigned i = size; i > 0; i--)
-		*cursor->at++ = (uint8_t)(value >> (8 * (i - 1)));
+	bytes_put(cursor->at, value, size);
+	cursor->at += size;
 }
 
 static void get(struct cursor *cursor, void *out, size_t size)
@@ -98,12 +105,9 @@ static void get(struct cursor *cursor, void *out, size_t size)
 static uint64_t get_number(struct cursor *cursor, unsigned size)
 {
 	uint8_t bytes[8] = {0};
-	uint64_t value = 0;
 
 	get(cursor, bytes, size);
-	for (unsigned i = 0; i < size; i++)
-		value = value << 8 | bytes[i];
-	return value;
+	return bytes_get(bytes, size);
 }
 
 static void put_prefix(struct cursor *cursor, const struct address *address, uint8_t length)

@@ -62,6 +62,9 @@ enum invite_fault {
 /* The join address that belongs to a number. */
 struct address invite_join_address(uint8_t number);
 
+/* All of them. */
+struct prefix invite_join_addresses(void);
+
 /* Writes the word. Returns its length, or -EINVAL for values that cannot be. */
 int invite_write(const struct invite *invite, char out[static INVITE_TEXT_SIZE]);
 

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "gossip/ledger_internal.h"
 
 static int compare_ids(const uint8_t *a, const uint8_t *b)
@@ -66,8 +67,7 @@ struct row row_of_out(const struct row_id *id, const struct hash *fact)
 {
 	struct row row = {.id = *id, .version = LEDGER_REVOKED_VERSION};
 
-	for (size_t i = 0; i < ROW_SEQUENCE_SIZE; i++)
-		row.sequence = row.sequence << 8 | fact->bytes[i];
+	row.sequence = bytes_get(fact->bytes, ROW_SEQUENCE_SIZE);
 	return row;
 }
 

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define HEAD_ITEMS 4
 #define ITEMS_MAX 32
 #define DELTA_HEAD_MAX 32 /* bytes of a DELTA before its first fact */
@@ -13,10 +15,8 @@
 static void put_row(uint8_t out[static ROW_SIZE], const struct row *row)
 {
 	memcpy(out, row->id.bytes, ROW_ID_SIZE);
-	for (int i = 0; i < 4; i++)
-		out[8 + i] = (uint8_t)(row->version >> (24 - 8 * i));
-	for (int i = 0; i < 6; i++)
-		out[12 + i] = (uint8_t)(row->sequence >> (40 - 8 * i));
+	bytes_put(out + 8, row->version, 4);
+	bytes_put(out + 12, row->sequence, 6);
 }
 
 static struct row get_row(const uint8_t in[static ROW_SIZE])
@@ -24,10 +24,8 @@ static struct row get_row(const uint8_t in[static ROW_SIZE])
 	struct row row = {0};
 
 	memcpy(row.id.bytes, in, ROW_ID_SIZE);
-	for (int i = 0; i < 4; i++)
-		row.version = row.version << 8 | in[8 + i];
-	for (int i = 0; i < 6; i++)
-		row.sequence = row.sequence << 8 | in[12 + i];
+	row.version = (uint32_t)bytes_get(in + 8, 4);
+	row.sequence = bytes_get(in + 12, 6);
 	return row;
 }
 

@@ -3,13 +3,15 @@
 
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define ITEMS 4
 
 static const char tag[] = "collective receipt 1";
 
-/* What the signature covers. Endpoints have one length here, whatever their family. */
+/* What the signature covers. */
 struct statement {
-	uint8_t bytes[sizeof tag + 3 * HASH_SIZE + 1 + 16 + 2 + 8];
+	uint8_t bytes[sizeof tag + 3 * HASH_SIZE + ENDPOINT_BYTES + 8];
 	size_t size;
 };
 
@@ -19,25 +21,21 @@ static void add(struct statement *statement, const void *bytes, size_t size)
 	statement->size += size;
 }
 
-static void add_number(struct statement *statement, uint64_t number, int bytes)
-{
-	for (int i = bytes - 1; i >= 0; i--)
-		statement->bytes[statement->size++] = (uint8_t)(number >> (8 * i));
-}
-
 static struct statement state(
 	const struct receipt *receipt, const struct hash *site, const struct hash *collective)
 {
 	struct statement statement = {.size = 0};
+	uint8_t seen[ENDPOINT_BYTES];
+	uint8_t time[8];
 
+	endpoint_put(&receipt->seen, seen);
+	bytes_put(time, receipt->time, sizeof time);
 	add(&statement, tag, sizeof tag);
 	add(&statement, collective->bytes, HASH_SIZE);
 	add(&statement, receipt->reflector.bytes, HASH_SIZE);
 	add(&statement, site->bytes, HASH_SIZE);
-	add_number(&statement, receipt->seen.address.family, 1);
-	add(&statement, receipt->seen.address.bytes, sizeof receipt->seen.address.bytes);
-	add_number(&statement, receipt->seen.port, 2);
-	add_number(&statement, receipt->time, 8);
+	add(&statement, seen, sizeof seen);
+	add(&statement, time, sizeof time);
 	return statement;
 }
 

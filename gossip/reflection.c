@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "base/bytes.h"
 #include "gossip/field.h"
 
 #define OPEN_ITEMS (ENVELOPE_HEAD + 1)
@@ -68,27 +69,12 @@ int reflection_secret(struct key *ret, const struct hash *collective, bool asker
 
 /* Bodies. */
 
-static void put_number(uint8_t *out, uint64_t number, int bytes)
-{
-	for (int i = 0; i < bytes; i++)
-		out[i] = (uint8_t)(number >> (8 * (bytes - 1 - i)));
-}
-
-static uint64_t get_number(const uint8_t *in, int bytes)
-{
-	uint64_t number = 0;
-
-	for (int i = 0; i < bytes; i++)
-		number = number << 8 | in[i];
-	return number;
-}
-
 void reflection_question_write(
 	const struct reflection_question *question, uint8_t out[static REFLECTION_BODY])
 {
 	memset(out, 0, REFLECTION_BODY);
 	out[0] = BODY_QUESTION;
-	put_number(out + 1, question->number, 4);
+	bytes_put(out + 1, question->number, 4);
 	out[5] = question->receipt ? FLAG_RECEIPT : 0;
 }
 
@@ -96,45 +82,41 @@ int reflection_question_read(struct reflection_question *ret, const uint8_t *bod
 {
 	if (size != REFLECTION_BODY || body[0] != BODY_QUESTION || body[5] > FLAG_RECEIPT)
 		return -EBADMSG;
-	ret->number = (uint32_t)get_number(body + 1, 4);
+	ret->number = (uint32_t)bytes_get(body + 1, 4);
 	ret->receipt = body[5] == FLAG_RECEIPT;
 	return 0;
 }
 
-/* Kind, number, family or with a receipt 16 more, address, port, time in six bytes, signature. */
+enum { AT_ENDPOINT = 6, AT_TIME = AT_ENDPOINT + ENDPOINT_BYTES, AT_SIGNATURE = AT_TIME + 6 };
+
+_Static_assert(AT_SIGNATURE + SIGNATURE_SIZE == REFLECTION_BODY, "the longest answer");
+
 void reflection_answer_write(
 	const struct reflection_answer *answer, uint8_t out[static REFLECTION_BODY])
 {
 	memset(out, 0, REFLECTION_BODY);
 	out[0] = BODY_ANSWER;
-	put_number(out + 1, answer->number, 4);
-	out[5] = (uint8_t)(answer->seen.address.family | (answer->signed_too ? 16 : 0));
-	memcpy(out + 6, answer->seen.address.bytes, 16);
-	put_number(out + 22, answer->seen.port, 2);
+	bytes_put(out + 1, answer->number, 4);
+	endpoint_put(&answer->seen, out + AT_ENDPOINT);
 	if (!answer->signed_too)
 		return;
-	put_number(out + 24, answer->time, 6);
-	memcpy(out + 30, answer->signature, SIGNATURE_SIZE);
+	out[5] = FLAG_RECEIPT;
+	bytes_put(out + AT_TIME, answer->time, 6);
+	memcpy(out + AT_SIGNATURE, answer->signature, SIGNATURE_SIZE);
 }
-
-_Static_assert(30 + SIGNATURE_SIZE == REFLECTION_BODY, "the longest answer");
 
 int reflection_answer_read(struct reflection_answer *ret, const uint8_t *body, size_t size)
 {
 	struct reflection_answer answer = {.number = 0};
 
-	if (size != REFLECTION_BODY || body[0] != BODY_ANSWER || body[5] > (16 | ADDRESS_IPV6))
+	if (size != REFLECTION_BODY || body[0] != BODY_ANSWER || body[5] > FLAG_RECEIPT ||
+		endpoint_get(body + AT_ENDPOINT, &answer.seen) < 0)
 		return -EBADMSG;
-	answer.number = (uint32_t)get_number(body + 1, 4);
-	answer.signed_too = body[5] & 16;
-	answer.seen.address.family = body[5] & 15;
-	answer.seen.port = (uint16_t)get_number(body + 22, 2);
-	if (address_size(&answer.seen.address) == 0 || answer.seen.port == 0)
-		return -EBADMSG;
-	memcpy(answer.seen.address.bytes, body + 6, address_size(&answer.seen.address));
+	answer.number = (uint32_t)bytes_get(body + 1, 4);
+	answer.signed_too = body[5] == FLAG_RECEIPT;
 	if (answer.signed_too) {
-		answer.time = get_number(body + 24, 6);
-		memcpy(answer.signature, body + 30, SIGNATURE_SIZE);
+		answer.time = bytes_get(body + AT_TIME, 6);
+		memcpy(answer.signature, body + AT_SIGNATURE, SIGNATURE_SIZE);
 	}
 	*ret = answer;
 	return 0;

@@ -14,7 +14,7 @@
 #include "gossip/offer.h"
 #include "gossip/receipt.h"
 
-#define REFLECTION_BODY 94
+#define REFLECTION_BODY 95
 #define REFLECTION_OPEN_MAX 128
 #define REFLECTION_LASTS (60 * 60 * INT64_C(1000000)) /* µs, of a session */
 

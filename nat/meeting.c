@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 #define PATIENCE (2500 * USEC_MSEC)
 #define BETTER_WITHIN (300 * USEC_MSEC)
 #define ANSWERS_FOR (15 * USEC_SECOND) /* the other end may verify later */
@@ -30,38 +32,6 @@ static const struct technique techniques[] = {
 
 /* Bodies: a kind, a number, and of an answer from where the probe came. One size for all. */
 
-static void put_endpoint(uint8_t out[static 19], const struct endpoint *endpoint)
-{
-	out[0] = endpoint->address.family;
-	memcpy(out + 1, endpoint->address.bytes, sizeof endpoint->address.bytes);
-	out[17] = (uint8_t)(endpoint->port >> 8);
-	out[18] = (uint8_t)endpoint->port;
-}
-
-static bool get_endpoint(const uint8_t in[static 19], struct endpoint *ret)
-{
-	struct endpoint endpoint = {.address.family = in[0]};
-	size_t size = address_size(&endpoint.address);
-
-	if (size == 0)
-		return false;
-	memcpy(endpoint.address.bytes, in + 1, size);
-	endpoint.port = (uint16_t)(in[17] << 8 | in[18]);
-	*ret = endpoint;
-	return endpoint.port != 0;
-}
-
-static void put_number(uint8_t out[static 4], uint32_t number)
-{
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t)(number >> (24 - 8 * i));
-}
-
-static uint32_t get_number(const uint8_t in[static 4])
-{
-	return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
-}
-
 static bool has_room(const struct meeting_actions *out)
 {
 	return out->count < MEETING_ACTIONS_MAX;
@@ -73,9 +43,9 @@ static void send(struct meeting *meeting, struct meeting_actions *out, struct me
 	struct meeting_action *action = &out->items[out->count++];
 	uint8_t body[MEETING_BODY] = {(uint8_t)kind};
 
-	put_number(body + 1, number);
+	bytes_put(body + 1, number, 4);
 	if (kind == BODY_ANSWER)
-		put_endpoint(body + 5, &place->endpoint);
+		endpoint_put(&place->endpoint, body + 5);
 	action->kind = MEETING_SEND;
 	action->endpoint = place->endpoint;
 	action->ttl = ttl;
@@ -227,7 +197,7 @@ static void note_heard(struct meeting *meeting, usec_t now, struct meeting_place
 static void take_answer(struct meeting *meeting, usec_t now, struct meeting_place *place,
 	const uint8_t *body, struct meeting_actions *out)
 {
-	uint32_t number = get_number(body + 1);
+	uint32_t number = (uint32_t)bytes_get(body + 1, 4);
 	struct meeting_action *action;
 	int64_t rtt = -1;
 
@@ -238,7 +208,7 @@ static void take_answer(struct meeting *meeting, usec_t now, struct meeting_plac
 	if (rtt < 0)
 		return;
 	meeting->answered++;
-	meeting->has_seen = get_endpoint(body + 5, &meeting->seen) || meeting->has_seen;
+	meeting->has_seen = endpoint_get(body + 5, &meeting->seen) == 0 || meeting->has_seen;
 	if (meeting->state == MEETING_FAILED || place->rtt_us >= 0 || !has_room(out))
 		return;
 	place->rtt_us = rtt;
@@ -276,7 +246,7 @@ int meeting_receive(struct meeting *meeting, usec_t now, const struct endpoint *
 		return -EBADMSG;
 	note_heard(meeting, now, place);
 	if (body[0] == BODY_PROBE)
-		send(meeting, out, place, 0, BODY_ANSWER, get_number(body + 1));
+		send(meeting, out, place, 0, BODY_ANSWER, (uint32_t)bytes_get(body + 1, 4));
 	else
 		take_answer(meeting, now, place, body, out);
 	return 0;

@@ -7,6 +7,8 @@
 
 #include <sodium.h>
 
+#include "base/bytes.h"
+
 #define WINDOW 64
 #define NONCE_SIZE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 
@@ -50,21 +52,6 @@ void seal_wipe(struct seal *seal)
 	sodium_memzero(seal, sizeof *seal);
 }
 
-static void put_number(uint8_t out[static 8], uint64_t number)
-{
-	for (int i = 0; i < 8; i++)
-		out[i] = (uint8_t)(number >> (56 - 8 * i));
-}
-
-static uint64_t get_number(const uint8_t in[static 8])
-{
-	uint64_t number = 0;
-
-	for (int i = 0; i < 8; i++)
-		number = number << 8 | in[i];
-	return number;
-}
-
 /* The head is vouched for as well, and its number makes each nonce another one. */
 static void make_nonce(const uint8_t head[static SEAL_HEAD], uint8_t nonce[static NONCE_SIZE])
 {
@@ -80,7 +67,7 @@ size_t seal_write(
 	assert(size <= SEAL_BODY_MAX);
 	memcpy(out, seal_magic, SEAL_MAGIC_SIZE);
 	memcpy(out + SEAL_MAGIC_SIZE, seal->id.bytes, SEAL_ID_SIZE);
-	put_number(out + SEAL_HEAD - 8, ++seal->sent);
+	bytes_put(out + SEAL_HEAD - 8, ++seal->sent, 8);
 	make_nonce(out, nonce);
 	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(
 		out + SEAL_HEAD, NULL, body, size, out, SEAL_HEAD, NULL, nonce, seal->out.bytes);
@@ -131,7 +118,7 @@ int seal_read(struct seal *seal, const void *bytes, size_t size, uint8_t body[st
 
 	if (!seal_peek(bytes, size, &id) || memcmp(&id, &seal->id, sizeof id) != 0)
 		return -EBADMSG;
-	number = get_number(at + SEAL_HEAD - 8);
+	number = bytes_get(at + SEAL_HEAD - 8, 8);
 	if (number == 0)
 		return -EBADMSG;
 	if (was_taken(seal, number))

@@ -324,14 +324,3 @@ bool site_listens_outside(const struct site *site)
 {
 	return is_reflector(site) || wants(site);
 }
-
-bool site_seen(const struct site *site, struct site_seen_view *ret)
-{
-	const struct site_reflector *reflector = &site->reflector;
-
-	if (reflector->seen.address.family == ADDRESS_NONE)
-		return false;
-	*ret = (struct site_seen_view){
-		.endpoint = reflector->seen, .at = reflector->seen_at, .rtt_us = reflector->rtt_us};
-	return true;
-}

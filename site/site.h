@@ -437,16 +437,6 @@ bool site_refused(const struct site *site, uint32_t place, struct site_refused_v
 /* The collective's own network; family ADDRESS_NONE before one is known. */
 struct prefix site_supernet(const struct site *site);
 
-/* From where the hub sees the port of our links, as it was asked last. Returns false: it never was.
- */
-struct site_seen_view {
-	struct endpoint endpoint;
-	usec_t at;
-	int64_t rtt_us; /* of the question, outside the tunnel */
-};
-
-bool site_seen(const struct site *site, struct site_seen_view *ret);
-
 /* Whether something may come outside the tunnel: to listen costs a little of every packet. */
 bool site_listens_outside(const struct site *site);
 

@@ -18,6 +18,7 @@
 
 #include <sodium.h>
 
+#include "base/bytes.h"
 #include "base/wire.h"
 #include "store/backend.h"
 
@@ -49,23 +50,12 @@ enum item { ITEM_KEY, ITEM_ROW, ITEM_END };
 
 _Static_assert(SALT_SIZE == 16 && STREAM_HEAD_SIZE == 24, "the head is 64 bytes");
 
-static void put_u32(uint8_t *out, uint32_t value)
-{
-	for (int i = 0; i < 4; i++)
-		out[i] = (uint8_t)(value >> (24 - 8 * i));
-}
-
-static uint32_t get_u32(const uint8_t *in)
-{
-	return (uint32_t)in[0] << 24 | (uint32_t)in[1] << 16 | (uint32_t)in[2] << 8 | in[3];
-}
-
 /* The stream's key from the passphrase and the head. */
 static int derive(const uint8_t *head, const char *passphrase,
 	uint8_t key[static crypto_secretstream_xchacha20poly1305_KEYBYTES])
 {
-	uint32_t passes = get_u32(head + MAGIC_SIZE + SALT_SIZE);
-	uint32_t kib = get_u32(head + MAGIC_SIZE + SALT_SIZE + 4);
+	uint32_t passes = (uint32_t)bytes_get(head + MAGIC_SIZE + SALT_SIZE, 4);
+	uint32_t kib = (uint32_t)bytes_get(head + MAGIC_SIZE + SALT_SIZE + 4, 4);
 
 	if (passes < 1 || passes > COST_PASSES_MAX || kib < 8 || kib > COST_KIB_MAX)
 		return -EBADMSG;
@@ -100,7 +90,7 @@ static int seal(struct sealer *sealer, const struct wire_writer *writer, bool la
 	crypto_secretstream_xchacha20poly1305_push(&sealer->stream, frame + 4, &sealed,
 		writer->bytes, (unsigned long long)size, first ? sealer->head : NULL,
 		first ? HEAD_SIZE : 0, tag);
-	put_u32(frame, (uint32_t)sealed);
+	bytes_put(frame, (uint32_t)sealed, 4);
 	sealer->items++;
 	if (fwrite(frame, 1, 4 + sealed, sealer->file) != 4 + sealed)
 		return errno ? -errno : -EIO;
@@ -169,8 +159,8 @@ static int seal_all(struct sealer *sealer, struct store *store, const char *pass
 
 	memcpy(head, magics[what], MAGIC_SIZE);
 	randombytes_buf(head + MAGIC_SIZE, SALT_SIZE);
-	put_u32(head + MAGIC_SIZE + SALT_SIZE, cost->passes);
-	put_u32(head + MAGIC_SIZE + SALT_SIZE + 4, cost->kib);
+	bytes_put(head + MAGIC_SIZE + SALT_SIZE, cost->passes, 4);
+	bytes_put(head + MAGIC_SIZE + SALT_SIZE + 4, cost->kib, 4);
 	r = derive(head, passphrase, key);
 	if (r < 0)
 		return r;
@@ -402,7 +392,7 @@ static int open_frame(struct opener *opener, struct store *store)
 
 	if (r < 0)
 		return r;
-	sealed = get_u32(length);
+	sealed = (uint32_t)bytes_get(length, 4);
 	if (sealed < STREAM_EXTRA || sealed > FRAME_MAX)
 		return -EBADMSG;
 	r = read_exactly(opener->file, frame, sealed);

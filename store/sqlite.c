@@ -647,17 +647,27 @@ static int open_in(struct sqlite_store *sqlite, const char *directory, bool crea
 	return open_database(sqlite, directory, why);
 }
 
+/* One that has nothing open yet. */
+static struct sqlite_store *new_store(void)
+{
+	struct sqlite_store *sqlite = calloc(1, sizeof *sqlite);
+
+	if (!sqlite)
+		return NULL;
+	sqlite->store.backend = &sqlite_backend;
+	sqlite->dir_fd = -1;
+	sqlite->lock_fd = -1;
+	return sqlite;
+}
+
 int store_open(
 	struct store **ret, const char *directory, bool create, char why[static STORE_WHY_SIZE])
 {
-	struct sqlite_store *sqlite = calloc(1, sizeof *sqlite);
+	struct sqlite_store *sqlite = new_store();
 	int r;
 
 	if (!sqlite)
 		return explain(why, -ENOMEM, "out of memory");
-	sqlite->store.backend = &sqlite_backend;
-	sqlite->dir_fd = -1;
-	sqlite->lock_fd = -1;
 	r = open_in(sqlite, directory, create, why);
 	if (r < 0) {
 		sqlite_close(&sqlite->store);
@@ -746,14 +756,11 @@ static int open_beside(
 
 int store_open_beside(struct store **ret, const char *directory, char why[static STORE_WHY_SIZE])
 {
-	struct sqlite_store *sqlite = calloc(1, sizeof *sqlite);
+	struct sqlite_store *sqlite = new_store();
 	int r;
 
 	if (!sqlite)
 		return explain(why, -ENOMEM, "out of memory");
-	sqlite->store.backend = &sqlite_backend;
-	sqlite->dir_fd = -1;
-	sqlite->lock_fd = -1;
 	sqlite->copies = calloc(1, sizeof *sqlite->copies);
 	r = sqlite->copies ? open_beside(sqlite, directory, why)
 			   : explain(why, -ENOMEM, "out of memory");

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "store/backend.h"
 
 #define EVENT_KEY_SIZE 8
@@ -53,13 +54,6 @@ static bool row_fits(const struct store_row *row)
 	       !(row->table == STORE_FLOOR && row->remove);
 }
 
-/* The history's key is its number, most significant byte first: key order is time order. */
-static void event_key(uint64_t number, uint8_t out[static EVENT_KEY_SIZE])
-{
-	for (size_t i = 0; i < EVENT_KEY_SIZE; i++)
-		out[i] = (uint8_t)(number >> (8 * (EVENT_KEY_SIZE - 1 - i)));
-}
-
 /* A change as it is handed to the backend, with room for the keys that the store gives. */
 struct change {
 	size_t count;
@@ -71,7 +65,8 @@ static void plan_event_row(struct change *change, const struct store_row *row, u
 {
 	uint8_t *key = change->keys[change->count];
 
-	event_key(number, key);
+	/* Its most significant byte is first: key order is time order. */
+	bytes_put(key, number, EVENT_KEY_SIZE);
 	change->rows[change->count] = *row;
 	change->rows[change->count].key = key;
 	change->rows[change->count].key_size = EVENT_KEY_SIZE;
@@ -203,14 +198,10 @@ int store_key_remove(struct store *store, enum store_key_slot slot)
 static int take_event_number(const struct store_row *row, void *context)
 {
 	uint64_t *next = context;
-	const uint8_t *key = row->key;
-	uint64_t number = 0;
 
 	if (row->key_size != EVENT_KEY_SIZE)
 		return -EBADMSG;
-	for (size_t i = 0; i < EVENT_KEY_SIZE; i++)
-		number = number << 8 | key[i];
-	*next = number + 1;
+	*next = bytes_get(row->key, EVENT_KEY_SIZE) + 1;
 	return 0;
 }
 

@@ -41,11 +41,37 @@ TEST(endpoint_refuses_the_rest)
 	assert_int_equal(endpoint.port, 9);
 }
 
+TEST(endpoint_in_a_fixed_form_comes_back_and_has_one_form)
+{
+	static const char *const texts[] = {"203.0.113.7:40123", "[2001:db8::7]:1"};
+	struct endpoint endpoint;
+	struct endpoint back;
+	uint8_t bytes[ENDPOINT_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(texts); i++) {
+		assert_int_equal(endpoint_parse(texts[i], &endpoint), 0);
+		endpoint_put(&endpoint, bytes);
+		assert_int_equal(endpoint_get(bytes, &back), 0);
+		assert_true(endpoint_equal(&endpoint, &back));
+		bytes[17] = bytes[18] = 0;
+		assert_int_equal(endpoint_get(bytes, &back), -EBADMSG);
+	}
+	assert_int_equal(endpoint_parse(texts[0], &endpoint), 0);
+	endpoint_put(&endpoint, bytes);
+	bytes[16] = 1;
+	assert_int_equal(endpoint_get(bytes, &back), -EBADMSG);
+	bytes[16] = 0;
+	bytes[0] = ADDRESS_NONE;
+	assert_int_equal(endpoint_get(bytes, &back), -EBADMSG);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
 		CASE(endpoint_round_trips),
 		CASE(endpoint_refuses_the_rest),
+		CASE(endpoint_in_a_fixed_form_comes_back_and_has_one_form),
 	};
 
 	return RUN(cases);

@@ -450,9 +450,15 @@ TEST(what_a_reflector_says_arrives_and_is_no_longer_than_the_question)
 	assert_int_equal(said.time, receipt.time);
 	assert_memory_equal(said.signature, receipt.signature, sizeof said.signature);
 	for (int family = 0; family < 256; family++) {
-		body[5] = (uint8_t)family;
-		if (reflection_answer_read(&said, body, sizeof body) == 0)
-			assert_true((family & 15) == ADDRESS_IPV4 || (family & 15) == ADDRESS_IPV6);
+		body[6] = (uint8_t)family;
+		assert_int_equal(reflection_answer_read(&said, body, sizeof body),
+			family == ADDRESS_IPV6 ? 0 : -EBADMSG);
+	}
+	body[6] = ADDRESS_IPV6;
+	for (int flag = 0; flag < 256; flag++) {
+		body[5] = (uint8_t)flag;
+		assert_int_equal(
+			reflection_answer_read(&said, body, sizeof body), flag < 2 ? 0 : -EBADMSG);
 	}
 }
 

@@ -1763,12 +1763,8 @@ TEST(a_hub_calls_members_where_it_last_heard_them)
 	assert_int_equal(strncmp(hub->host, "198.51.100.", 11), 0);
 }
 
-/* A spoke takes 15 s to notice that its session is gone; a hub that knows where it is calls it. */
-TEST(a_hub_calls_also_a_member_that_came_in_a_moment_ago)
+static void come_in_just_now(struct world *world, struct machine *anna)
 {
-	struct world *world = *state;
-	struct machine *hub = found(world);
-	struct machine *anna = &world->machines[1];
 	char word[INVITE_TEXT_SIZE];
 
 	run(world, 5 * USEC_SECOND);
@@ -1778,6 +1774,16 @@ TEST(a_hub_calls_also_a_member_that_came_in_a_moment_ago)
 	for (int i = 0; i < 100 && site_state(anna->site) != SITE_MEMBER; i++)
 		run(world, 20 * USEC_MSEC);
 	assert_int_equal(site_state(anna->site), SITE_MEMBER);
+}
+
+/* A spoke takes 15 s to notice that its session is gone; a hub that knows where it is calls it. */
+TEST(a_hub_calls_also_a_member_that_came_in_a_moment_ago)
+{
+	struct world *world = *state;
+	struct machine *hub = found(world);
+	struct machine *anna = &world->machines[1];
+
+	come_in_just_now(world, anna);
 	run(world, 1500 * USEC_MSEC);
 	anna->unplugged = true;
 	reboot(world, hub);
@@ -1789,15 +1795,8 @@ TEST(a_hub_calls_also_a_member_that_came_in_just_before_its_agent_began_again)
 	struct world *world = *state;
 	struct machine *hub = found(world);
 	struct machine *anna = &world->machines[1];
-	char word[INVITE_TEXT_SIZE];
 
-	run(world, 5 * USEC_SECOND);
-	start(world, anna);
-	invite(world, "anna", word);
-	join(world, anna, word);
-	for (int i = 0; i < 100 && site_state(anna->site) != SITE_MEMBER; i++)
-		run(world, 20 * USEC_MSEC);
-	assert_int_equal(site_state(anna->site), SITE_MEMBER);
+	come_in_just_now(world, anna);
 	known_peer(hub, &anna->device)->endpoint = true;
 	known_peer(hub, &anna->device)->handshake = wall_of(world, hub);
 	restart(world, hub);

@@ -1,12 +1,12 @@
 # collective.sh - a collective that people founded, in a small world: sourced behind world.sh, never run.
 # shellcheck shell=bash disable=SC2154 # what is world.sh's
 #
-#   settle SITE...                 directories of the unit's user, as packages make them
+#   settle SITE...                 directories of the unit's user
 #   at SITE WORD...                a person there types a command; $collective is the program
 #   lets_in NAME...                each is invited by the hub, and joins
 #   knows SITE EXPRESSION          of its status, d, with sites by name, s, this is true
 #   knows_without_words SITE EXPRESSION
-#   reaches SITE ADDRESS [SECONDS] whether it gets an answer
+#   reaches SITE ADDRESS [SECONDS] whether it gets an answer, within a second if nothing is said
 #   alike SITE...                  their agents show the same sites, and keep the same facts, byte by byte
 #   kills SITE                     its agent alone
 #   loses_power SITE               whatever runs there ends, and what was not on disk is gone
@@ -25,13 +25,18 @@ settle() {
 	local site
 	for site in "$@"; do
 		chmod 700 "$world_dir/$site/state"
-		install -d -o "$world_user" -g "$world_user" -m 750 "$world_dir/$site/run"
-		ln -s run/agent.log "$world_dir/$site/agent.log"
+		install -d -o "$world_user" "$world_dir/$site/home"
+		ln -s home/run/agent.log "$world_dir/$site/agent.log"
 	done
 }
 
+# places_of SITE - the environment in which its program finds its directories. That of the agent's socket it makes itself.
+places_of() { printf '%s\n' "COLLECTIVE_STATE=$world_dir/$1/state" "COLLECTIVE_RUN=$world_dir/$1/home/run"; }
+
 at() {
-	site_run "$1" "${as_unit[@]}" env COLLECTIVE_STATE="$world_dir/$1/state" COLLECTIVE_RUN="$world_dir/$1/run" "$collective" "${@:2}"
+	local places
+	mapfile -t places < <(places_of "$1")
+	site_run "$1" "${as_unit[@]}" env "${places[@]}" "$collective" "${@:2}"
 }
 
 lets_in() {
@@ -115,7 +120,7 @@ loses_power() {
 		done
 		ip link del collective0 2>/dev/null; ip link del collective1 2>/dev/null
 		rm -f /run/wireguard/* "$1"/*.sock
-		! ip -o link show | grep collective' sh "$world_dir/$1/run"
+		! ip -o link show | grep collective' sh "$world_dir/$1/home/run"
 }
 
 moment() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }

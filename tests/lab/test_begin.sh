@@ -11,6 +11,8 @@ cd "${SOURCE:?}" || exit 1
 . tests/tap.sh
 # shellcheck source=tests/lab/world.sh
 . tests/lab/world.sh
+# shellcheck source=tests/lab/collective.sh
+. tests/lab/collective.sh
 # shellcheck source=tests/lab/people.sh
 . tests/lab/people.sh
 
@@ -19,8 +21,9 @@ sites=(hub ann bob twin)
 
 # As root, as people are with sudo; the state is the agent's user's.
 at_as_root() {
-	site_run "$1" env COLLECTIVE_STATE="$world_dir/$1/state" COLLECTIVE_RUN="$world_dir/$1/home/run" COLLECTIVE_CONFIG="$world_dir/$1/config.yaml" \
-		"$collective" "${@:2}"
+	local places
+	mapfile -t places < <(places_of "$1")
+	site_run "$1" env "${places[@]}" COLLECTIVE_CONFIG="$world_dir/$1/config.yaml" "$collective" "${@:2}"
 }
 
 founds_without_an_agent() {
@@ -102,9 +105,7 @@ gives_up() {
 # A clock that is two hours slow.
 is_told_of_the_clock() {
 	echo 'site: {lan: [192.168.9.0/24]}' >"$world_dir/bob/config.yaml"
-	site_run bob "${as_unit[@]}" env COLLECTIVE_CLOCK_OFFSET_MS=-7200000 COLLECTIVE_STATE="$world_dir/bob/state" COLLECTIVE_RUN="$world_dir/bob/home/run" \
-		COLLECTIVE_CONFIG="$world_dir/bob/config.yaml" "$BUILD/gcc/tests/collective-lab" join - <"$work/bob.invite" >"$work/out" 2>"$work/err" ||
-		{ cat "$work/err"; return 1; }
+	COLLECTIVE_CLOCK_OFFSET_MS=-7200000 COLLECTIVE_CONFIG=$world_dir/bob/config.yaml collective=$BUILD/gcc/tests/collective-lab joins bob bob || return
 	said out 'joined castle as bob, 10.100.' && grep -qE 'hub answers in [0-9.]+ (µs|ms)' "$work/out" && gives 0 'clock is off by' -- bob events
 }
 
@@ -173,7 +174,7 @@ for site in "${sites[@]}"; do
 	world_public "$site" "198.51.100.$number"
 	number=$((number + 1))
 done
-people_prepare "${sites[@]}"
+settle "${sites[@]}"
 
 check "init without an agent writes the state for its user, and begins nothing" founds_without_an_agent
 check "up goes on with what was written" goes_on_with_an_agent

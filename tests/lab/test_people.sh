@@ -12,6 +12,8 @@ cd "${SOURCE:?}" || exit 1
 . tests/tap.sh
 # shellcheck source=tests/lab/world.sh
 . tests/lab/world.sh
+# shellcheck source=tests/lab/collective.sh
+. tests/lab/collective.sh
 # shellcheck source=tests/lab/people.sh
 . tests/lab/people.sh
 
@@ -130,9 +132,6 @@ meet() {
 	done
 }
 
-# Subnets are given in the order in which invites were made.
-address_of() { at hub status --json | python3 -c "import json, sys; print(next(s['address'] for s in json.load(sys.stdin)['sites'] if s['name'] == '$1'))"; }
-
 # By the port of the links, which these routers keep.
 sees_itself() {
 	gives 0 "the hub sees this site at $2:$(site_run "$1" wg show collective1 listen-port)," -- "$1" netcheck
@@ -196,7 +195,7 @@ is_silent() {
 		    for sock in ready:
 		        sys.exit("an answer: %r" % sock.recv(2000))
 	PYTHON
-	knows hub "len(s) == 4" && reaches ann 10.100.0.1
+	knows hub "len(s) == 4" && reaches ann 10.100.0.1 5
 }
 
 # Before admission. Eve's agent stands still while she has the temporary key in her interface, and does as she likes.
@@ -310,7 +309,7 @@ with_the_keys_of() {
 		site_run eve wg setconf collective0 "$work/eve.conf" && "${@:2}" || result=1
 	eve_is_cut_off
 	kill -KILL "$pid"
-	world_wait 5 agent_has_ended "$pid" && gives 0 up -- eve up && afresh eve || result=1
+	world_wait 5 has_ended "$pid" && gives 0 up -- eve up && afresh eve || result=1
 	site_run eve nft delete table ip cut
 	return "$result"
 }
@@ -396,7 +395,7 @@ for i in range(100):
 print("held", flush=True)
 signal.pause()' "$run/control.sock"
 	world_wait 5 grep -q held "$world_dir/hub/flood.log" || return
-	knows hub "len(s) == 4" && [ "$(agent_pid hub)" = "$pid" ] && reaches cam 10.100.0.1
+	knows hub "len(s) == 4" && [ "$(agent_pid hub)" = "$pid" ] && reaches cam 10.100.0.1 5
 }
 
 # Changing keys, expelling, leaving.
@@ -457,7 +456,7 @@ down_and_up() {
 killed() {
 	local pid before
 	pid=$(agent_pid "$1") before=$(keys_of "$1")
-	kill -KILL "$pid" && world_wait 5 agent_has_ended "$pid" && gives 1 '' '"collective up" starts it' -- "$1" status &&
+	kill -KILL "$pid" && world_wait 5 has_ended "$pid" && gives 1 '' '"collective up" starts it' -- "$1" status &&
 		gives 0 'the agent runs' -- "$1" up && [ "$(keys_of "$1")" = "$before" ] && knows "$1" "d['state'] == 'member' and set(s) == {'home', 'ann', 'bob'}" &&
 		both_ways ann 10.100.0.1 ann "$(address_of bob)"
 }
@@ -466,7 +465,7 @@ killed() {
 down_after_a_kill() {
 	local pid
 	pid=$(agent_pid "$1")
-	kill -KILL "$pid" && world_wait 5 agent_has_ended "$pid" &&
+	kill -KILL "$pid" && world_wait 5 has_ended "$pid" &&
 		gives 0 'interfaces, routes and rules were taken away' -- "$1" down && nothing_of_ours "$1" &&
 		gives 0 'the agent runs' -- "$1" up && world_wait 10 reaches "$1" 10.100.0.1 1
 }
@@ -499,7 +498,7 @@ world_public eve 198.51.100.7
 world_home ann 203.0.113.2 192.168.7.0/24 home
 world_home bob 203.0.113.3 192.168.7.0/24 home
 world_home cam 203.0.113.4 192.168.8.0/24 home
-people_prepare "${sites[@]}"
+settle "${sites[@]}"
 
 check "without an agent it is said how one starts" gives 1 '' 'no agent runs here' -- hub status
 check "init founds, and says what to do next" founds
