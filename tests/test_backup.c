@@ -457,6 +457,60 @@ TEST(backup_beside_its_owner_is_of_one_moment)
 	expect_restored(f);
 }
 
+/* A key and a row that change together, the key first: as when keys are changed. Ends when it is
+ * killed. */
+static void change_for_ever(const char *directory)
+{
+	struct store_row row = later;
+	struct store *owner;
+	char why[STORE_WHY_SIZE];
+	struct key key = {{0}};
+
+	if (store_open(&owner, directory, false, why) < 0)
+		_exit(1);
+	for (uint32_t i = 1;; i++) {
+		memcpy(key.bytes, &i, sizeof i);
+		row.version = i;
+		if (store_key_write(owner, STORE_KEY_ADMIN, &key) < 0 ||
+			store_write(owner, &row, 1) < 0)
+			_exit(1);
+		(void)usleep(i % 8 * 700);
+	}
+}
+
+TEST(keys_and_rows_beside_a_busy_owner_are_of_one_moment)
+{
+	struct fixture *f = *state;
+	pid_t child = fork();
+	int seen = 0;
+
+	assert_true(child >= 0);
+	if (child == 0)
+		change_for_ever(f->from);
+	for (int i = 0; i < 400; i++) {
+		struct store_value value;
+		struct store *beside;
+		struct key key;
+		uint32_t number;
+		int r = store_open_beside(&beside, f->from, f->why);
+
+		/* Where they change all the time, that is said. */
+		if (r == -EBUSY)
+			continue;
+		assert_int_equal(r, 0);
+		if (store_read(beside, STORE_SETTING, 0, "later", 5, &value) == 0) {
+			assert_int_equal(store_key_read(beside, STORE_KEY_ADMIN, &key, f->why), 0);
+			memcpy(&number, key.bytes, sizeof number);
+			assert_true(number == value.version || number == value.version + 1);
+			seen++;
+		}
+		store_close(beside);
+	}
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_true(seen >= 50);
+}
+
 TEST(state_that_is_read_beside_its_owner_cannot_be_written)
 {
 	struct fixture *f = *state;
@@ -491,6 +545,7 @@ int main(void)
 		BACKUP(restore_waits_for_nobody_who_uses_the_directory),
 		BACKUP(root_key_alone_comes_back_with_its_passphrase),
 		BACKUP(backup_beside_its_owner_is_of_one_moment),
+		BACKUP(keys_and_rows_beside_a_busy_owner_are_of_one_moment),
 		BACKUP(state_that_is_read_beside_its_owner_cannot_be_written),
 		BACKUP(backup_never_overwrites),
 		BACKUP(restore_never_overwrites_a_state),

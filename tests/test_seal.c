@@ -109,6 +109,23 @@ TEST(nothing_is_taken_twice_in_whatever_order_it_comes)
 	}
 }
 
+TEST(the_very_first_is_not_taken_twice_either)
+{
+	struct ends ends = ends_of(4);
+	uint8_t first[SEAL_DATAGRAM_MAX];
+	uint8_t second[SEAL_DATAGRAM_MAX];
+	uint8_t body[SEAL_BODY_MAX];
+	size_t size = seal_write(&ends.ann, "x", 1, first);
+
+	(void)state;
+	(void)seal_write(&ends.ann, "y", 1, second);
+	assert_int_equal(seal_read(&ends.bob, first, size, body), 1);
+	assert_int_equal(seal_read(&ends.bob, first, size, body), -EALREADY);
+	assert_int_equal(seal_read(&ends.bob, second, size, body), 1);
+	assert_int_equal(seal_read(&ends.bob, second, size, body), -EALREADY);
+	assert_int_equal(seal_read(&ends.bob, first, size, body), -EALREADY);
+}
+
 TEST(wireguard_passes_over_them)
 {
 	struct ends ends = ends_of(1);
@@ -134,6 +151,7 @@ int main(void)
 		CASE(nobody_else_opens_it_nor_the_sender_himself),
 		CASE(every_byte_counts),
 		CASE(nothing_is_taken_twice_in_whatever_order_it_comes),
+		CASE(the_very_first_is_not_taken_twice_either),
 		CASE(wireguard_passes_over_them),
 	};
 

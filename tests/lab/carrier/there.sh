@@ -116,6 +116,9 @@ nudge() {
 	done
 }
 
+# is_open_to SITE NETWORKS - in the order of sort.
+is_open_to() { same "$2" "$(site_run "$1" nft list chain inet collective inside | sed -n 's/.*daddr \(.*\) accept/\1/p' | sort | paste -sd ' ')"; }
+
 changes_nothing() {
 	local before seen
 	before=$(tunnels "$1")
@@ -193,6 +196,7 @@ check "a spoke as well" has_its_address ann 10.100.1.1/32
 check "the hub's routes prefer its address, and each has a guard" has_routes hub "$hub_routes"
 check "a spoke's as well" has_routes ann "$ann_routes"
 check "what comes in finds what was announced, and no default" has_inner_routes ann "$ann_inner"
+check "what is meant for the machine itself is what it announces, and its own address" is_open_to ann '10.100.1.0/24 10.100.1.1 192.168.7.0/24'
 check "a peer of the hub may send from what is its own" is_allowed hub ann '10.100.1.0/24 192.168.7.0/24'
 check "the hub may send a spoke what is of all" is_allowed ann hub '10.100.0.0/16 192.168.9.0/24'
 check "the hub has a peer for each site" has_peers hub collective0 3
