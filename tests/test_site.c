@@ -3189,6 +3189,24 @@ TEST(a_hub_that_forgot_is_asked_under_a_new_session)
 	assert_true(hub->outside_count > 0);
 }
 
+TEST(a_member_has_one_session_at_a_time)
+{
+	struct world *world = *state;
+	struct machine *hub = &world->machines[0];
+	struct machine *anna = ask_where(world);
+	struct site_limit limit = {.name = ""};
+
+	for (int i = 0; i < 3; i++) {
+		restart(world, anna);
+		run(world, 10 * USEC_SECOND);
+		(void)command(world, anna, (struct site_command){.kind = SITE_COMMAND_NETCHECK});
+		run(world, USEC_SECOND);
+	}
+	for (uint32_t i = 0; strcmp(limit.name, "reflection sessions") != 0; i++)
+		assert_true(site_limit(hub->site, i, &limit));
+	assert_int_equal(limit.used, 1);
+}
+
 TEST(a_hub_that_is_deaf_outside_is_said_to_be)
 {
 	struct world *world = *state;
@@ -4062,6 +4080,7 @@ int main(void)
 		CARRIED(what_was_asked_twice_is_answered_once_and_strangers_are_not),
 		CARRIED(who_was_expelled_is_not_told_where_it_is_seen),
 		CARRIED(a_hub_that_forgot_is_asked_under_a_new_session),
+		CARRIED(a_member_has_one_session_at_a_time),
 		CARRIED(a_hub_that_is_deaf_outside_is_said_to_be),
 		CARRIED(datagrams_of_strangers_are_counted_and_not_answered),
 		CARRIED(datagrams_to_other_ports_and_interfaces_are_counted),
