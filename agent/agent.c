@@ -146,6 +146,10 @@ static enum config_level level_of(enum site_log_code code)
 	case SITE_LOG_KEY_CHANGED:
 	case SITE_LOG_PETITION:
 	case SITE_LOG_APPLIED:
+	case SITE_LOG_LINK_DIRECT:
+	case SITE_LOG_LINK_HUB:
+	case SITE_LOG_LINK_DEAD:
+	case SITE_LOG_LINK_ENDED:
 	case SITE_LOG_CODES:
 		break;
 	}

@@ -29,6 +29,7 @@ enum envelope_type {
 	ENVELOPE_OFFER = 25,
 	ENVELOPE_ANSWER = 26,
 	ENVELOPE_REFLECTION = 27,
+	ENVELOPE_PATH = 28,
 };
 
 /* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */

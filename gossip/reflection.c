@@ -87,7 +87,12 @@ int reflection_question_read(struct reflection_question *ret, const uint8_t *bod
 	return 0;
 }
 
-enum { AT_ENDPOINT = 6, AT_TIME = AT_ENDPOINT + ENDPOINT_BYTES, AT_SIGNATURE = AT_TIME + 6 };
+enum {
+	AT_ENDPOINT = 6,
+	AT_PORT = AT_ENDPOINT + ENDPOINT_BYTES,
+	AT_TIME = AT_PORT + 2,
+	AT_SIGNATURE = AT_TIME + 6
+};
 
 _Static_assert(AT_SIGNATURE + SIGNATURE_SIZE == REFLECTION_BODY, "the longest answer");
 
@@ -98,6 +103,7 @@ void reflection_answer_write(
 	out[0] = BODY_ANSWER;
 	bytes_put(out + 1, answer->number, 4);
 	endpoint_put(&answer->seen, out + AT_ENDPOINT);
+	bytes_put(out + AT_PORT, answer->other_port, 2);
 	if (!answer->signed_too)
 		return;
 	out[5] = FLAG_RECEIPT;
@@ -113,6 +119,7 @@ int reflection_answer_read(struct reflection_answer *ret, const uint8_t *body, s
 		endpoint_get(body + AT_ENDPOINT, &answer.seen) < 0)
 		return -EBADMSG;
 	answer.number = (uint32_t)bytes_get(body + 1, 4);
+	answer.other_port = (uint16_t)bytes_get(body + AT_PORT, 2);
 	answer.signed_too = body[5] == FLAG_RECEIPT;
 	if (answer.signed_too) {
 		answer.time = bytes_get(body + AT_TIME, 6);

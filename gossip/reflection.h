@@ -14,7 +14,7 @@
 #include "gossip/offer.h"
 #include "gossip/receipt.h"
 
-#define REFLECTION_BODY 95
+#define REFLECTION_BODY 97
 #define REFLECTION_OPEN_MAX 128
 #define REFLECTION_LASTS (60 * 60 * INT64_C(1000000)) /* µs, of a session */
 
@@ -40,6 +40,7 @@ struct reflection_question {
 struct reflection_answer {
 	uint32_t number;
 	struct endpoint seen;
+	uint16_t other_port; /* at which the reflector answers, too; 0: none */
 	bool signed_too;
 	uint64_t time; /* of the receipt */
 	uint8_t signature[SIGNATURE_SIZE];

@@ -503,7 +503,7 @@ static bool review_peers(struct site *site, struct site_actions *out)
 
 /* Prefixes. */
 
-static void prefix_key(const struct prefix *prefix, uint8_t out[static 18])
+void site_prefix_key(const struct prefix *prefix, uint8_t out[static 18])
 {
 	out[0] = prefix->address.family;
 	memcpy(out + 1, prefix->address.bytes, 16);
@@ -627,17 +627,26 @@ static bool refuse(struct site_actions *out, struct site_prefix *entry, const st
 	return refused;
 }
 
+/* Takes the way there away, whichever it is. */
+static void drop_route(
+	struct site_actions *out, struct site_prefix *entry, const struct prefix *prefix)
+{
+	if (entry->routed)
+		tell_route(out, SITE_ROUTE_REMOVE, prefix,
+			entry->linked ? SITE_ROUTE_LINKS : SITE_ROUTE_BACKBONE);
+	entry->routed = false;
+	entry->linked = false;
+}
+
 static void route(struct site *site, struct site_actions *out, struct site_prefix *entry,
 	const struct prefix *prefix)
 {
 	bool refused = is_local(site, prefix) || site_is_isolated(site, prefix);
 
 	if (refuse(out, entry, prefix, refused)) {
-		if (entry->routed)
-			tell_route(out, SITE_ROUTE_REMOVE, prefix, SITE_ROUTE_BACKBONE);
+		drop_route(out, entry, prefix);
 		if (entry->guarded)
 			tell_route(out, SITE_ROUTE_REMOVE, prefix, SITE_ROUTE_GUARD);
-		entry->routed = false;
 		entry->guarded = false;
 		return;
 	}
@@ -664,7 +673,7 @@ static bool want_prefix(struct site *site, struct site_actions *out, const struc
 
 	if (site_room(out) < 5)
 		return false;
-	prefix_key(prefix, key);
+	site_prefix_key(prefix, key);
 	entry = place_for(site, out, key);
 	if (!entry)
 		return true;
@@ -702,7 +711,7 @@ static bool want_own(struct site *site, struct site_actions *out)
 
 		if (site_room(out) < 4)
 			return false;
-		prefix_key(prefix, key);
+		site_prefix_key(prefix, key);
 		entry = place_for(site, out, key);
 		if (!entry)
 			return true;
@@ -726,6 +735,23 @@ static const struct key *carrier_of(const struct site *site, const struct row_id
 	const struct site_peer *peer = site_peer_of(site, site_is_hub(site) ? owner : &site->hub);
 
 	return peer ? &peer->key : &no_key;
+}
+
+/* What lies inside goes by the hub without a route of its own, but for members with a link. */
+static bool want_linked(struct site *site, struct site_actions *out)
+{
+	const struct ledger *ledger = &site->ledger;
+
+	for (uint32_t i = 0; i < ledger->prefixes.count && site->links.count > 0; i++) {
+		struct row_id owner;
+		struct prefix prefix = ledger_prefix(ledger, i, &owner);
+
+		if (prefix_contains(&site->collective.supernet, &prefix) &&
+			site_link_is_routed(site, &owner) &&
+			!want_prefix(site, out, &prefix, &no_key, true))
+			return false;
+	}
+	return true;
 }
 
 static bool want_prefixes(struct site *site, struct site_actions *out)
@@ -761,7 +787,7 @@ static bool want_prefixes(struct site *site, struct site_actions *out)
 			    site, out, &prefix, hub ? carrier_of(site, &owner) : carrier, !inside))
 			return false;
 	}
-	return want_own(site, out);
+	return want_linked(site, out) && want_own(site, out);
 }
 
 /* Takes a prefix back. The guard stays: what went to it must not leave in clear. */
@@ -772,12 +798,10 @@ static void drop_prefix(struct site *site, struct site_actions *out, uint32_t po
 
 	if (!key_is_zero(&entry->peer))
 		tell_allow(out, SITE_DISALLOW, &entry->peer, &prefix);
-	if (entry->routed)
-		tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_BACKBONE);
+	drop_route(out, entry, &prefix);
 	if (entry->own)
 		tell_route(out, SITE_ROUTE_REMOVE, &prefix, SITE_ROUTE_OWN);
 	entry->peer = no_key;
-	entry->routed = false;
 	entry->own = false;
 	if (entry->guarded && !is_gone(site)) {
 		remember_guard(site, out, entry);
@@ -923,6 +947,7 @@ void site_backbone_clear(struct site *site)
 		}
 		entry->peer = no_key;
 		entry->routed = false;
+		entry->linked = false;
 		entry->own = false;
 		entry->guarded = false;
 	}

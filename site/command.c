@@ -774,6 +774,8 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		[SITE_COMMAND_ROOT_TAKE] = take_root,
 		[SITE_COMMAND_ROOT_REMOVE] = remove_root,
 		[SITE_COMMAND_NETCHECK] = site_netcheck,
+		[SITE_COMMAND_LINK] = site_link_command,
+		[SITE_COMMAND_UNLINK] = site_link_command,
 	};
 	uint32_t before = out->count;
 	bool saving;

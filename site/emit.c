@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "site/site_internal.h"
+#include "site/links_internal.h"
 
 uint32_t site_room(const struct site_actions *out)
 {
@@ -127,6 +127,21 @@ void site_save_guard(struct site *site, struct site_actions *out, const struct s
 		.remove = !entry->kept};
 
 	memcpy(row.key, entry->key, sizeof entry->key);
+	site_save(site, out, &row);
+}
+
+void site_save_wish(
+	struct site *site, struct site_actions *out, const struct site_link *link, bool remove)
+{
+	struct site_row row = {.table = SITE_TABLE_SETTING,
+		.kind = SITE_SETTING_LINK,
+		.key_size = ROW_ID_SIZE,
+		.version = link->asked_until,
+		.size = 1,
+		.remove = remove};
+
+	memcpy(row.key, link->member.bytes, ROW_ID_SIZE);
+	row.bytes[0] = link->asked ? SITE_WISH_LINK : SITE_WISH_NONE;
 	site_save(site, out, &row);
 }
 

@@ -14,8 +14,8 @@
 #define PROBE_ANSWERED_WITHIN (2 * USEC_SECOND)
 #define SURVEY_DONE_WITHIN USEC_SECOND
 #define REMEMBERED_FOR (10 * USEC_SECOND)
-#define ANSWERS_PER_SECOND 50
-#define ANSWERS_BURST 100
+#define ANSWERS_PER_SECOND 200 /* as many links as there may be are probed four times a second */
+#define ANSWERS_BURST 300
 #define WORDS_IN_ANSWER 48
 #define AGE_MAX_S (366 * 24 * 3600)
 
@@ -28,15 +28,21 @@ static bool spend_answer(struct site *site)
 	return false;
 }
 
+static void write_number(const struct site *site, struct wire_writer *writer,
+	uint8_t out[static ENVELOPE_SIZE_MAX], enum envelope_type type, uint64_t number)
+{
+	envelope_begin(writer, out, ENVELOPE_SIZE_MAX, type, ENVELOPE_HEAD + 1,
+		&site->ledger.collective, site_wall(site));
+	wire_write_uint(writer, number);
+}
+
 static void send_number(struct site *site, struct site_actions *out, enum envelope_type type,
 	const struct address *to, uint64_t number)
 {
 	uint8_t bytes[ENVELOPE_SIZE_MAX];
 	struct wire_writer writer;
 
-	envelope_begin(&writer, bytes, sizeof bytes, type, ENVELOPE_HEAD + 1,
-		&site->ledger.collective, site_wall(site));
-	wire_write_uint(&writer, number);
+	write_number(site, &writer, bytes, type, number);
 	site_send(out, &site->collective.address, to, SITE_PORT, bytes, writer.length);
 }
 
@@ -140,9 +146,11 @@ void site_survey(struct site *site, const struct site_command *command, struct s
 
 /* Answers. */
 
-static void receive_probe(
-	struct site *site, const struct site_event *event, struct site_actions *out)
+static void receive_probe(struct site *site, const struct site_event *event,
+	struct site_actions *out, const struct row_id *sender)
 {
+	uint8_t bytes[ENVELOPE_SIZE_MAX];
+	struct wire_writer writer;
 	struct envelope envelope;
 	uint64_t number;
 
@@ -150,9 +158,16 @@ static void receive_probe(
 		    event->datagram.bytes, event->datagram.size) < 0)
 		return;
 	number = wire_read_uint(&envelope.reader, UINT64_MAX);
-	if (envelope_end(&envelope) == 0 && spend_answer(site) && site_room(out) > 0)
+	if (envelope_end(&envelope) < 0 || site_room(out) == 0 || !spend_answer(site))
+		return;
+	/* The answer goes the way that the probe came: it is that way which is measured. */
+	if (event->datagram.interface == SITE_BACKBONE) {
 		send_number(
 			site, out, ENVELOPE_PROBE_ANSWER, &event->datagram.from.address, number);
+		return;
+	}
+	write_number(site, &writer, bytes, ENVELOPE_PROBE_ANSWER, number);
+	site_link_send(site, out, sender, &event->datagram.from.address, bytes, writer.length);
 }
 
 static void finish_probe(
@@ -186,6 +201,7 @@ static void receive_probe_answer(struct site *site, const struct site_event *eve
 	number = wire_read_uint(&envelope.reader, UINT64_MAX);
 	if (envelope_end(&envelope) < 0)
 		return;
+	(void)site_link_probed(site, out, sender, event->datagram.interface, number);
 	for (uint32_t i = 0; i < SITE_PROBES_MAX; i++) {
 		struct site_probe *probe = &site->probes[i];
 
@@ -293,7 +309,7 @@ bool site_probe_datagram(struct site *site, const struct site_event *event,
 {
 	switch (envelope_type(event->datagram.bytes, event->datagram.size)) {
 	case ENVELOPE_PROBE:
-		receive_probe(site, event, out);
+		receive_probe(site, event, out, sender);
 		return true;
 	case ENVELOPE_PROBE_ANSWER:
 		receive_probe_answer(site, event, out, sender);

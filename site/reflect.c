@@ -15,6 +15,7 @@
 #define FIRST_AFTER (100 * USEC_MSEC) /* the word that opens is on its way */
 #define AGAIN_AFTER USEC_SECOND
 #define FRESH_FOR (20 * USEC_SECOND) /* below what routers forget in, with time for an answer */
+#define OTHER_WITHIN (300 * USEC_MSEC)
 #define SILENCES_MAX 3
 #define NETCHECK_WITHIN (5 * USEC_SECOND)
 #define ANSWERS_PER_SECOND 100
@@ -106,8 +107,12 @@ static void answer(struct site *site, const struct site_event *event, struct sit
 	struct site_session *session, const struct reflection_question *question)
 {
 	const struct member *member = ledger_find(&site->ledger, &session->member);
-	struct reflection_answer said = {
-		.number = question->number, .seen = event->outside.from, .time = site_wall(site)};
+	enum site_interface other = event->outside.interface == SITE_LINKS ? SITE_BACKBONE
+									   : SITE_LINKS;
+	struct reflection_answer said = {.number = question->number,
+		.seen = event->outside.from,
+		.other_port = site->ground.ports[other],
+		.time = site_wall(site)};
 	struct receipt receipt = {
 		.reflector = site->site_hash, .seen = event->outside.from, .time = site_wall(site)};
 	uint8_t body[REFLECTION_BODY];
@@ -127,24 +132,68 @@ static void answer(struct site *site, const struct site_event *event, struct sit
 
 /* As one who asks. */
 
-static void take_answer(struct site *site, const uint8_t *body, int size)
+static void ask_vantage(
+	struct site *site, struct site_actions *out, uint32_t position, const struct endpoint *to)
+{
+	struct site_reflector *reflector = &site->reflector;
+	struct site_vantage *vantage = &reflector->vantages[position];
+	struct reflection_question question = {.receipt = position == 0};
+	uint8_t body[REFLECTION_BODY];
+
+	question.number = ++reflector->number;
+	*vantage = (struct site_vantage){.number = question.number, .asked_at = site->now};
+	reflection_question_write(&question, body);
+	send_outside(out, SITE_LINKS, &reflector->seal, to, body);
+}
+
+/* Another port of the same machine shows what the router makes of ports. */
+static void ask_other(struct site *site, struct site_actions *out, const struct endpoint *hub)
+{
+	const struct endpoint other = {hub->address, site->reflector.other_port};
+
+	if (other.port != 0 && other.port != hub->port && site_room(out) > 0)
+		ask_vantage(site, out, 1, &other);
+}
+
+static void observe(struct site *site, const struct endpoint *from, const struct endpoint *seen)
+{
+	bool changed = false;
+
+	if (behaviour_observe(&site->behaviour, site->now, site->ground.ports[SITE_LINKS], from,
+		    seen, &changed) == 0 &&
+		changed)
+		site_links_reset(site);
+}
+
+static void take_answer(struct site *site, struct site_actions *out, const struct endpoint *from,
+	const uint8_t *body, int size)
 {
 	struct site_reflector *reflector = &site->reflector;
 	struct reflection_answer said;
+	struct site_vantage *vantage;
 
-	if (reflection_answer_read(&said, body, (size_t)size) < 0 ||
-		said.number != reflector->number || reflector->answered)
+	if (reflection_answer_read(&said, body, (size_t)size) < 0)
 		return;
-	reflector->answered = true;
+	vantage = &reflector->vantages[said.number == reflector->vantages[1].number];
+	if (said.number != vantage->number || vantage->answered)
+		return;
+	vantage->answered = true;
+	observe(site, from, &said.seen);
+	if (vantage != reflector->vantages)
+		return;
 	reflector->silences = 0;
 	reflector->seen = said.seen;
 	reflector->seen_at = site->now;
-	reflector->rtt_us = site->now - reflector->asked_at;
+	reflector->rtt_us = site->now - vantage->asked_at;
 	reflector->has_receipt = said.signed_too;
 	reflector->receipt = (struct receipt){
 		.reflector = reflector->site, .seen = said.seen, .time = said.time};
 	memcpy(reflector->receipt.signature, said.signature, sizeof said.signature);
 	reflector->next_at = site->now + FRESH_FOR;
+	if (said.other_port != reflector->other_port) {
+		reflector->other_port = said.other_port;
+		ask_other(site, out, from);
+	}
 }
 
 void site_reflect_outside(
@@ -162,7 +211,7 @@ void site_reflect_outside(
 	if (reflector->open && memcmp(&id, &reflector->seal.id, sizeof id) == 0) {
 		size = seal_read(&reflector->seal, event->outside.bytes, event->outside.size, body);
 		if (size > 0)
-			take_answer(site, body, size);
+			take_answer(site, out, &event->outside.from, body, size);
 		return;
 	}
 	session = table_find(&site->sessions, id.bytes);
@@ -203,7 +252,9 @@ static void open_session(struct site *site, struct site_actions *out, const stru
 		reflector->links = certificate.links;
 		reflector->site = hub->site;
 		reflector->silences = 0;
-		reflector->answered = true; /* nothing was asked yet */
+		/* Nothing was asked yet. */
+		reflector->vantages[0] = (struct site_vantage){.answered = true};
+		reflector->vantages[1] = (struct site_vantage){.answered = true};
 	}
 	key_wipe(&secret);
 	key_wipe(&pair.private_key);
@@ -212,17 +263,12 @@ static void open_session(struct site *site, struct site_actions *out, const stru
 static void ask(struct site *site, struct site_actions *out, const struct endpoint *hub)
 {
 	struct site_reflector *reflector = &site->reflector;
-	struct reflection_question question = {.receipt = true};
-	uint8_t body[REFLECTION_BODY];
 
-	if (!reflector->answered)
+	if (!reflector->vantages[0].answered)
 		reflector->silences++;
-	question.number = ++reflector->number;
-	reflector->answered = false;
-	reflector->asked_at = site->now;
 	reflector->next_at = site->now + AGAIN_AFTER;
-	reflection_question_write(&question, body);
-	send_outside(out, SITE_LINKS, &reflector->seal, hub, body);
+	ask_vantage(site, out, 0, hub);
+	ask_other(site, out, hub);
 }
 
 /* Whether the session is one that the hub may still know, and under the keys of now. */
@@ -256,7 +302,7 @@ void site_netcheck(struct site *site, const struct site_command *command, struct
 		site_reply(out, site->netcheck_request, SITE_REPLY_FAILED, "asked once more");
 	site->netcheck_request = command->request;
 	site->netcheck_from = site->now;
-	site->reflector.next_at = usec_min(site->reflector.next_at, site->now);
+	site_reflect_now(site);
 	site_reflect_want(site, site->now + NETCHECK_WITHIN);
 }
 
@@ -320,7 +366,29 @@ void site_reflect_want(struct site *site, usec_t until)
 		site->reflect_until = until;
 }
 
+void site_reflect_now(struct site *site)
+{
+	struct site_reflector *reflector = &site->reflector;
+
+	/* What was just asked need not be asked again. */
+	if (reflector->open && !reflector->vantages[0].answered &&
+		site->now - reflector->vantages[0].asked_at < AGAIN_AFTER)
+		return;
+	reflector->next_at = usec_min(reflector->next_at, site->now);
+}
+
+bool site_reflect_is_fresh(const struct site *site)
+{
+	const struct site_reflector *reflector = &site->reflector;
+	const struct site_vantage *other = &reflector->vantages[1];
+
+	return reflector->seen.address.family != ADDRESS_NONE &&
+	       site->now - reflector->seen_at <= BEHAVIOUR_FRESH_FOR &&
+	       (reflector->other_port == 0 || other->answered ||
+		       site->now - other->asked_at >= OTHER_WITHIN);
+}
+
 bool site_listens_outside(const struct site *site)
 {
-	return is_reflector(site) || wants(site);
+	return is_reflector(site) || wants(site) || site_links_listen(site);
 }

@@ -132,6 +132,17 @@ static int restore_guard(struct site *site, const struct site_row *row)
 	return 0;
 }
 
+/* What the owner said of a direct link. */
+static int restore_wish(struct site *site, const struct site_row *row)
+{
+	struct row_id member;
+
+	if (row->key_size != ROW_ID_SIZE || row->size != 1)
+		return -EBADMSG;
+	memcpy(member.bytes, row->key, ROW_ID_SIZE);
+	return site_link_restore(site, &member, row->bytes[0], row->version) ? 0 : -EBADMSG;
+}
+
 static int restore_setting(struct site *site, const struct site_row *row)
 {
 	struct invite invite;
@@ -139,6 +150,8 @@ static int restore_setting(struct site *site, const struct site_row *row)
 
 	if (row->kind == SITE_SETTING_GUARD)
 		return restore_guard(site, row);
+	if (row->kind == SITE_SETTING_LINK)
+		return restore_wish(site, row);
 	if (is_setting(row, "collective"))
 		return restore_collective(site, row);
 	if (is_setting(row, "published"))

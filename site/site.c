@@ -8,7 +8,7 @@
 
 #include "base/layout.h"
 #include "gossip/envelope.h"
-#include "site/site_internal.h"
+#include "site/links_internal.h"
 
 /* What one event may cause by itself; the rest of the list is for what was due anyway. */
 _Static_assert(SITE_ACTIONS_MAX >= 2 * SITE_ROOM_FOR_SYNC, "an event and a step fit into a list");
@@ -46,6 +46,9 @@ static size_t lay_site(struct site *site, const struct site_options *options, vo
 		offsetof(struct site_place, member), ROW_ID_SIZE);
 	layout_table(&layout, &site->sessions, options->neighbours_max, sizeof(struct site_session),
 		0, SEAL_ID_SIZE);
+	layout_table(&layout, &site->links,
+		options->sites_max < SITE_LINKS_MAX ? options->sites_max : SITE_LINKS_MAX,
+		sizeof(struct site_link), offsetof(struct site_link, member), ROW_ID_SIZE);
 	layout_table(&layout, &site->words, options->sites_max, sizeof(struct site_word),
 		offsetof(struct site_word, member), ROW_ID_SIZE);
 	return layout.used;
@@ -74,6 +77,8 @@ struct site *site_init(
 	author_init(&site->author, 0);
 	invitations_init(&site->invitations);
 	rotation_init(&site->rotation);
+	behaviour_init(&site->behaviour, ADDRESS_IPV4);
+	site->links_poll_at = USEC_NEVER;
 	site->presence_at = 0;
 	site->retire_at = USEC_NEVER;
 	site->certified_at = USEC_NEVER;
@@ -99,6 +104,11 @@ void site_wipe(struct site *site)
 
 		key_wipe(&invitation->preshared_key);
 	}
+	for (uint32_t i = 0; i < site->links.count; i++) {
+		struct site_link *link = table_at(&site->links, i);
+
+		sodium_memzero(link, sizeof *link);
+	}
 	sodium_memzero(site, sizeof *site);
 }
 
@@ -117,6 +127,7 @@ static void start(struct site *site)
 	site_backbone_clear(site);
 	site->settled = false;
 	site->generation = site->has_collective ? site->ledger.generation - 1 : 0;
+	site->links_generation = site->generation;
 	site->poll_at = site->now;
 	site->clock_save_at = site->now;
 	if (site->state == SITE_MEMBER)
@@ -144,8 +155,12 @@ static void perform_sync(
 			continue;
 		if (to)
 			ledger_certificate(&site->ledger, to, &certificate);
-		site_send(out, &site->collective.address, &certificate.address, SITE_PORT,
-			send->bytes, send->size);
+		if (site_links_carry(site, &send->to))
+			site_link_send(site, out, &send->to, &certificate.address, send->bytes,
+				send->size);
+		else
+			site_send(out, &site->collective.address, &certificate.address, SITE_PORT,
+				send->bytes, send->size);
 	}
 }
 
@@ -187,6 +202,15 @@ static bool receive_petition(
 	}
 }
 
+/* Returns false where it came over a link that there is not, or asks what nobody asks there. */
+static bool came_well(struct site *site, const struct site_event *event, struct site_actions *out,
+	const struct row_id *sender)
+{
+	return event->datagram.interface == SITE_BACKBONE ||
+	       (site_room(out) > SITE_ACTIONS_MAX / 2 &&
+		       site_link_heard(site, out, sender, event->datagram.size));
+}
+
 static void receive_gossip(
 	struct site *site, const struct site_event *event, struct site_actions *out)
 {
@@ -198,10 +222,16 @@ static void receive_gossip(
 		site->counters[SITE_COUNT_STRANGER]++;
 		return;
 	}
-	site_presence_datagram(site, &sender);
+	if (!came_well(site, event, out, &sender)) {
+		site->counters[SITE_COUNT_MISPLACED]++;
+		return;
+	}
+	if (event->datagram.interface == SITE_BACKBONE)
+		site_presence_datagram(site, &sender);
 	joiner_heard(&site->joiner, site->now);
 	if (receive_petition(site, event, out) || site_probe_datagram(site, event, out, &sender) ||
-		site_reflect_datagram(site, event, &sender))
+		site_reflect_datagram(site, event, &sender) ||
+		site_link_datagram(site, event, out, &sender))
 		return;
 	sync_receive(&site->sync, site->now, site_wall(site), &sender, event->datagram.bytes,
 		event->datagram.size, &actions);
@@ -226,12 +256,14 @@ static void receive_gossip(
 
 static void receive(struct site *site, const struct site_event *event, struct site_actions *out)
 {
+	bool backbone = event->datagram.interface == SITE_BACKBONE;
+
 	if (!site->has_collective || site->state == SITE_BLANK || site->state == SITE_OUT ||
-		site->down || event->datagram.interface != SITE_BACKBONE) {
+		site->down) {
 		site->counters[SITE_COUNT_MISPLACED]++;
 		return;
 	}
-	if (event->datagram.port == SITE_JOIN_PORT)
+	if (event->datagram.port == SITE_JOIN_PORT && backbone)
 		site_join_datagram(site, event, out);
 	else if (event->datagram.port == SITE_PORT)
 		receive_gossip(site, event, out);
@@ -249,8 +281,29 @@ static void take_networks(struct site *site, const struct site_event *event)
 	site->dirty = true;
 	/* Who moved has another place now, and the hub learns of it by whatever is sent from there.
 	 */
-	if (site->settled && site->state == SITE_MEMBER)
+	if (site->settled && site->state == SITE_MEMBER) {
 		site_presence_reset(site);
+		site_links_resumed(site);
+	}
+}
+
+static void take_places(struct site *site, const struct site_event *event)
+{
+	struct site_places *places = &site->ground;
+	struct address locals[BEHAVIOUR_LOCALS_MAX];
+	struct site_places before = *places;
+
+	memset(places, 0, sizeof *places);
+	memcpy(places->ports, event->places.ports, sizeof places->ports);
+	places->deaf = event->places.deaf;
+	places->mapped = event->places.mapped;
+	for (uint32_t i = 0; i < event->places.count && i < BEHAVIOUR_LOCALS_MAX; i++) {
+		places->items[places->count] = event->places.items[i];
+		locals[places->count++] = event->places.items[i].address;
+	}
+	behaviour_set_locals(&site->behaviour, locals, places->count);
+	if (memcmp(&before, places, sizeof before) != 0)
+		site_links_reset(site);
 }
 
 static void handle(struct site *site, const struct site_event *event, struct site_actions *out)
@@ -266,6 +319,8 @@ static void handle(struct site *site, const struct site_event *event, struct sit
 	case SITE_EVENT_STATISTICS:
 		if (event->statistics.interface == SITE_BACKBONE)
 			site_backbone_statistics(site, event, out);
+		else
+			site_links_statistics(site, event);
 		break;
 	case SITE_EVENT_NETWORKS:
 		take_networks(site, event);
@@ -277,12 +332,22 @@ static void handle(struct site *site, const struct site_event *event, struct sit
 		site_saved(site, event->saved, out);
 		break;
 	case SITE_EVENT_RESUME:
-		if (site->has_collective)
+		if (site->has_collective) {
 			site_presence_reset(site);
+			site_links_resumed(site);
+		}
 		break;
 	case SITE_EVENT_OUTSIDE:
-		if (site->has_collective && site->state == SITE_MEMBER && !site->down)
+		if (site->has_collective && site->state == SITE_MEMBER && !site->down &&
+			!site_link_outside(site, event, out))
 			site_reflect_outside(site, event, out);
+		break;
+	case SITE_EVENT_PLACES:
+		take_places(site, event);
+		break;
+	case SITE_EVENT_TRAFFIC:
+		if (site->state == SITE_MEMBER && !site->down)
+			site_links_traffic(site, event);
 		break;
 	case SITE_EVENT_TIMER:
 		break;
@@ -318,6 +383,7 @@ void site_step(
 	site_save_again(site, out);
 	site_review_self(site, out);
 	site_presence_step(site, out);
+	site_links_step(site, out);
 	site_backbone_step(site, out);
 	site_membership_step(site, out);
 	site_clock_step(site, out);
@@ -337,6 +403,7 @@ usec_t site_wakeup(const struct site *site)
 		at = usec_min(at, sync_wakeup(&site->sync));
 	at = usec_min(at, site_presence_wakeup(site));
 	at = usec_min(at, site_reflect_wakeup(site));
+	at = usec_min(at, site_links_wakeup(site));
 	at = usec_min(at, site->retire_at);
 	at = usec_min(at, site_membership_wakeup(site));
 	at = usec_min(at, site_command_wakeup(site));
@@ -407,6 +474,8 @@ bool site_limit(const struct site *site, uint32_t position, struct site_limit *r
 		{"preshared keys", site->secrets.count, site->secrets.capacity, 0},
 		{"invites", site->invitations.table.count, INVITATIONS_MAX, 0},
 		{"reflection sessions", site->sessions.count, site->sessions.capacity, 0},
+		{"links", site->links.count, site->links.capacity,
+			site->counters[SITE_COUNT_LINK_FULL]},
 		{"own networks", site->network_count, SITE_NETWORKS_MAX, 0},
 	};
 
@@ -442,6 +511,9 @@ bool site_counter(const struct site *site, uint32_t position, struct site_counte
 		[SITE_COUNT_PREFIX_FULL] = "prefixes_over_limit",
 		[SITE_COUNT_PROBE_OVER] = "probes_over_budget",
 		[SITE_COUNT_REFLECT_OVER] = "reflections_over_budget",
+		[SITE_COUNT_LINK_FULL] = "links_over_limit",
+		[SITE_COUNT_OFFER_BAD] = "offers_refused",
+		[SITE_COUNT_OFFER_OVER] = "offers_over_budget",
 	};
 	const uint32_t own = sizeof site_names / sizeof site_names[0];
 
@@ -489,6 +561,11 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_KEY_CHANGED] = "the WireGuard key was changed",
 		[SITE_LOG_CERTIFICATE_ENDS] = "the certificate of %s ends soon",
 		[SITE_LOG_APPLIED] = "%s waits to be let in: \"collective approve\" does so",
+		[SITE_LOG_LINK_DIRECT] = "packets to %s go directly: %lld µs there and back",
+		[SITE_LOG_LINK_HUB] = "packets to %s go by the hub, which is the faster way",
+		[SITE_LOG_LINK_DEAD] =
+			"the direct way to %s does not answer: packets go by the hub",
+		[SITE_LOG_LINK_ENDED] = "the direct link with %s has ended: packets go by the hub",
 		[SITE_LOG_PETITION] = "%s asks for other networks: \"collective approve\" allows "
 				      "them",
 	};

@@ -81,6 +81,21 @@ struct site_networks {
 	const struct prefix *items;
 };
 
+/* Sites that a rule speaks of: all that carry a tag, or one by name. */
+struct site_selector {
+	bool is_tag;
+	char name[TEXT_NAME_MAX + 1];
+};
+
+enum site_when { SITE_WHEN_ALWAYS, SITE_WHEN_TRAFFIC, SITE_WHEN_ASKED };
+
+/* With whom this site has direct links, and when; whoever hands it in keeps it. */
+struct site_policy {
+	uint32_t count;
+	const struct site_selector *items;
+	enum site_when when;
+};
+
 struct site_options {
 	uint32_t sites_max;
 	uint32_t neighbours_max; /* that gossip is spoken with: sites_max on a hub */
@@ -90,6 +105,7 @@ struct site_options {
 	struct site_networks isolated; /* never routed, accepted or announced */
 	struct site_networks offered;  /* what this site asks to announce, sorted, at most as many
 					  as a certificate holds */
+	struct site_policy links;
 };
 
 /* Commands of the owner. */
@@ -114,6 +130,8 @@ enum site_command_kind {
 	SITE_COMMAND_ROOT_TAKE,    /* key: the root key's seed, back from where it was kept */
 	SITE_COMMAND_ROOT_REMOVE,  /* takes it off this machine */
 	SITE_COMMAND_NETCHECK, /* from where is it seen? the reply has it as text, with rtt_us */
+	SITE_COMMAND_LINK,     /* name, lifetime_ms (0: until it is unlinked) */
+	SITE_COMMAND_UNLINK,   /* name */
 	SITE_COMMANDS,
 };
 
@@ -145,6 +163,15 @@ enum site_event_kind {
 	SITE_EVENT_SAVED,   /* the saves of the last list were done, or failed */
 	SITE_EVENT_RESUME,  /* the machine slept */
 	SITE_EVENT_OUTSIDE, /* a sealed datagram, outside the tunnel */
+	SITE_EVENT_PLACES,  /* this machine's ports, addresses, or its port mapping have changed */
+	SITE_EVENT_TRAFFIC, /* packets of these went by the backbone, as site_watches() wants to
+			       know */
+};
+
+/* An address of this machine, outside the tunnel. */
+struct site_own_address {
+	struct address address;
+	bool containers; /* of a bridge that leads to nobody else */
 };
 
 struct site_statistics {
@@ -183,6 +210,18 @@ struct site_event {
 			const uint8_t *bytes;
 			size_t size;
 		} outside;
+		struct {
+			uint16_t ports[SITE_INTERFACES]; /* of WireGuard; 0: not known */
+			bool deaf; /* nothing can be sent or heard outside the tunnel */
+			struct endpoint
+				mapped; /* to the links' port, by the router; no address: none */
+			uint32_t count;
+			const struct site_own_address *items;
+		} places;
+		struct {
+			uint32_t count;
+			const struct prefix *items;
+		} traffic;
 		const struct site_command *command;
 		int saved; /* 0 or negative errno */
 	};
@@ -242,6 +281,10 @@ enum site_log_code {
 	SITE_LOG_CERTIFICATE_ENDS,
 	SITE_LOG_PETITION,
 	SITE_LOG_APPLIED,
+	SITE_LOG_LINK_DIRECT, /* name; the number is the round trip in µs */
+	SITE_LOG_LINK_HUB,
+	SITE_LOG_LINK_DEAD,
+	SITE_LOG_LINK_ENDED,
 	SITE_LOG_CODES,
 };
 
@@ -377,6 +420,28 @@ const struct ledger_summary *site_summary(struct site *site);
 bool site_is_revoked(const struct site *site, const struct key *key);
 enum site_presence site_presence(const struct site *site, const struct row_id *member);
 
+/* How a member is reached. */
+enum site_path { SITE_PATH_NONE, SITE_PATH_SELF, SITE_PATH_HUB, SITE_PATH_DIRECT };
+
+/* What a way was measured to be, of late. */
+struct site_measure {
+	int64_t rtt_us; /* -1: not known */
+	int64_t jitter_us;
+	uint32_t judged; /* probes that were answered or lost */
+	uint32_t lost;
+};
+
+/* The direct link to a member, or what there is instead. */
+struct site_link_view {
+	const char *state;  /* "direct", "hub", "meeting", "waiting", "off" */
+	const char *reason; /* a word for scripts */
+	usec_t since;       /* that it is in this state; -1: for ever */
+	usec_t next_at;     /* of the next attempt; USEC_NEVER: none is planned */
+	struct site_measure hub;
+	struct site_measure direct;
+	uint64_t switches;
+};
+
 /* A member as this site sees it. */
 struct site_view {
 	struct row_id id;
@@ -395,6 +460,8 @@ struct site_view {
 	bool hubs_word;   /* presence and heard_at are what the hub says */
 	int64_t rtt_us;   /* -1: not measured of late */
 	char program[24]; /* its version; "" where it has not said */
+	enum site_path path;
+	struct site_link_view link;
 };
 
 /* The member at this place. Returns false behind the last one. */
@@ -439,6 +506,19 @@ struct prefix site_supernet(const struct site *site);
 
 /* Whether something may come outside the tunnel: to listen costs a little of every packet. */
 bool site_listens_outside(const struct site *site);
+
+/* Whether the home's router is to be asked for a port. */
+bool site_wants_mapping(const struct site *site);
+
+/*
+ * A network of which it matters now whether packets go to or from it by the backbone. Returns false
+ * behind the last.
+ */
+bool site_watches(const struct site *site, uint32_t place, struct prefix *ret);
+
+/* Why this site and a member are on the path that they are on, in one paragraph. */
+#define SITE_WHY_SIZE 1200
+void site_why(const struct site *site, const struct row_id *member, char ret[static SITE_WHY_SIZE]);
 
 /* The wall clock that the site goes by, ms. */
 uint64_t site_wall(const struct site *site);

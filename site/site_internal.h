@@ -10,6 +10,7 @@
 #include "gossip/petition.h"
 #include "gossip/receipt.h"
 #include "gossip/sync.h"
+#include "nat/behaviour.h"
 #include "site/rows.h"
 #include "site/site.h"
 
@@ -71,7 +72,8 @@ struct site_prefix {
 	bool routed;
 	bool guarded;
 	bool own;
-	bool kept; /* a row says that its guard stays, though nobody has it any more */
+	bool linked; /* its route leads over the direct link */
+	bool kept;   /* a row says that its guard stays, though nobody has it any more */
 };
 
 /* The preshared key between a peer and us. Of a pair of keys, since both ends change theirs. */
@@ -133,6 +135,9 @@ enum site_count {
 	SITE_COUNT_PREFIX_FULL,
 	SITE_COUNT_PROBE_OVER,
 	SITE_COUNT_REFLECT_OVER,
+	SITE_COUNT_LINK_FULL,
+	SITE_COUNT_OFFER_BAD,
+	SITE_COUNT_OFFER_OVER,
 	SITE_COUNTS,
 };
 
@@ -145,6 +150,13 @@ struct site_session {
 
 _Static_assert(offsetof(struct seal, id) == 0, "a session is found by its number");
 
+/* A port of the hub's that we ask. */
+struct site_vantage {
+	uint32_t number; /* of the last question */
+	usec_t asked_at;
+	bool answered;
+};
+
 /* The one whom we ask. */
 struct site_reflector {
 	bool open;
@@ -153,15 +165,24 @@ struct site_reflector {
 	struct hash site;
 	usec_t opened_at;
 	usec_t next_at;
-	usec_t asked_at;
 	uint32_t number;
-	bool answered;
-	uint32_t silences; /* in a row */
+	struct site_vantage vantages[2]; /* the backbone's port and the links' */
+	uint16_t other_port;             /* that of its links; 0: it did not say */
+	uint32_t silences;               /* in a row, of the first */
 	struct endpoint seen;
 	usec_t seen_at;
 	int64_t rtt_us;
 	bool has_receipt;
 	struct receipt receipt;
+};
+
+/* Where this machine is, as it knows by itself. */
+struct site_places {
+	uint16_t ports[SITE_INTERFACES];
+	bool deaf;
+	struct endpoint mapped;
+	uint32_t count;
+	struct site_own_address items[BEHAVIOUR_LOCALS_MAX];
 };
 
 struct site {
@@ -288,6 +309,14 @@ struct site {
 	usec_t reflect_until; /* it is wanted until then */
 	uint32_t netcheck_request;
 	usec_t netcheck_from;
+	struct site_places ground;
+	struct behaviour behaviour; /* of IPv4 */
+
+	/* Direct links. */
+	struct table links;
+	struct budget offer_budget;
+	uint64_t links_generation; /* of the ledger, that they follow */
+	usec_t links_poll_at;
 
 	uint64_t counters[SITE_COUNTS];
 };
@@ -343,6 +372,7 @@ void site_backbone_step(struct site *site, struct site_actions *out);
 void site_backbone_statistics(
 	struct site *site, const struct site_event *event, struct site_actions *out);
 struct prefix site_prefix_of(const struct site_prefix *entry);
+void site_prefix_key(const struct prefix *prefix, uint8_t out[static 18]);
 
 /* Whether a network has to do with one that the owner isolated. */
 bool site_is_isolated(const struct site *site, const struct prefix *prefix);
@@ -434,9 +464,69 @@ void site_reflect_outside(
 void site_reflect_step(struct site *site, struct site_actions *out);
 usec_t site_reflect_wakeup(const struct site *site);
 
-/* Somebody has a use for it until then. */
+/* Somebody has a use for it until then; and at once. */
 void site_reflect_want(struct site *site, usec_t until);
+void site_reflect_now(struct site *site);
+
+/* When all that is asked was answered, or will not be; USEC_NEVER: nothing is asked. */
+bool site_reflect_is_fresh(const struct site *site);
 void site_netcheck(struct site *site, const struct site_command *command, struct site_actions *out);
+
+/* links.c, links_meet.c, links_carry.c: direct links. */
+enum site_wish { SITE_WISH_LINK = 1, SITE_WISH_NONE };
+
+struct site_link;
+void site_links_step(struct site *site, struct site_actions *out);
+usec_t site_links_wakeup(const struct site *site);
+
+/* Forgets all of them: whatever they were made of goes with the interface. */
+void site_links_clear(struct site *site);
+
+/* Something changed here: what failed may work now. */
+void site_links_reset(struct site *site);
+void site_links_resumed(struct site *site);
+
+/* Something was heard of a member, who may be back. */
+void site_links_heard_of(struct site *site, const struct row_id *member);
+
+/* Leads everything back to the hub. Returns whether it is. */
+bool site_links_are_away(struct site *site, struct site_actions *out);
+
+/* Whether a meeting is going on outside the tunnel; whether a member is reached over its link. */
+bool site_links_listen(const struct site *site);
+bool site_links_carry(const struct site *site, const struct row_id *member);
+uint32_t site_links_alive(const struct site *site);
+
+/* Takes a datagram by a member. Returns false where it is none of these. */
+bool site_link_datagram(struct site *site, const struct site_event *event, struct site_actions *out,
+	const struct row_id *sender);
+
+/* One outside the tunnel: the same. */
+bool site_link_outside(struct site *site, const struct site_event *event, struct site_actions *out);
+
+/* Something came over a link. Returns false where there is none. */
+bool site_link_heard(
+	struct site *site, struct site_actions *out, const struct row_id *member, size_t size);
+
+/* A probe came back. Returns whether it may have been a link's. */
+bool site_link_probed(struct site *site, struct site_actions *out, const struct row_id *member,
+	enum site_interface interface, uint64_t number);
+
+/* Sends over a link. */
+void site_link_send(struct site *site, struct site_actions *out, const struct row_id *member,
+	const struct address *to, const void *bytes, size_t size);
+void site_links_statistics(struct site *site, const struct site_event *event);
+void site_links_traffic(struct site *site, const struct site_event *event);
+
+/* Whether a member's networks have routes of their own. */
+bool site_link_is_routed(const struct site *site, const struct row_id *member);
+void site_link_command(
+	struct site *site, const struct site_command *command, struct site_actions *out);
+bool site_link_restore(
+	struct site *site, const struct row_id *member, uint8_t wish, uint64_t until);
+void site_save_wish(
+	struct site *site, struct site_actions *out, const struct site_link *link, bool remove);
+void site_link_view(const struct site *site, const struct member *member, struct site_view *ret);
 
 /* petitions.c: what we ask others for. */
 void site_petitions_step(struct site *site, struct site_actions *out);

@@ -33,6 +33,7 @@ bool site_view(const struct site *site, uint32_t place, struct site_view *ret)
 		.heard = peer && peer->presence != SITE_UNKNOWN,
 		.heard_at = peer ? peer->heard_at : 0};
 	ret->rtt_us = site_rtt(site, &member->id);
+	site_link_view(site, member, ret);
 	word = site_word(site, &member->id);
 	if (ret->presence == SITE_UNKNOWN && word) {
 		ret->presence = word->presence;

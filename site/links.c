@@ -1,0 +1,612 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * links.c - which direct links there are, and what becomes of each: wanted, offered, met, alive,
+ * left.
+ *
+ * A link needs the consent of both owners. Who wants one offers; who is offered one agrees by his
+ * own rules. What failed rests until routers have forgotten it, and is tried at once where
+ * something changed.
+ */
+#include <string.h>
+
+#include "site/links_internal.h"
+
+#define LOOKS_WITHIN (1500 * USEC_MSEC)
+#define LOOKS_AGAIN (10 * USEC_SECOND)
+#define REFLECTED_FOR (2 * USEC_MINUTE) /* beyond now, while one is wanted */
+#define ROOM_FOR_ONE 40                 /* actions that a link may need in a step */
+#define POLL_OTHERS USEC_SECOND
+
+/* Rows. */
+
+struct site_link *site_link_of(const struct site *site, const struct row_id *member)
+{
+	return table_find(&site->links, member->bytes);
+}
+
+static bool is_idle(const struct site_link *link)
+{
+	return link->stage == LINK_RESTS && !link->peer.told && !link->asked && !link->unlinked;
+}
+
+static struct site_link *make_row(struct site *site, const struct row_id *member)
+{
+	struct site_link *link = site_link_of(site, member);
+
+	if (link)
+		return link;
+	for (uint32_t i = site->links.count; i > 0 && site->links.count == site->links.capacity;
+		i--) {
+		const struct site_link *other = table_at(&site->links, i - 1);
+		const struct member *whose = ledger_find(&site->ledger, &other->member);
+
+		if (is_idle(other) && (!whose || site_link_idleness(site, whose) != LINK_NEW))
+			table_remove(&site->links, i - 1);
+	}
+	link = table_add(&site->links, member->bytes);
+	if (!link) {
+		site->counters[SITE_COUNT_LINK_FULL]++;
+		return NULL;
+	}
+	link->since = site->now;
+	link->failed_at = -1;
+	link->traffic_at = -1;
+	link->next_at = site->now;
+	link->trial.at = -1;
+	link->trial.rtt_us = -1;
+	link->budget_left = LINK_ATTEMPTS_MAX;
+	link->budget_at = site->now;
+	quiet_init(&link->quiet);
+	return link;
+}
+
+struct site_link *site_link_for_offer(struct site *site, const struct row_id *member)
+{
+	return make_row(site, member);
+}
+
+void site_link_turn(
+	struct site *site, struct site_link *link, enum link_stage stage, enum link_reason reason)
+{
+	if (link->stage != stage || link->reason != reason)
+		link->since = site->now;
+	link->stage = stage;
+	link->reason = reason;
+	link->until = USEC_NEVER;
+}
+
+const struct site_pair *site_link_pair(const struct site *site)
+{
+	return &site->pairs[SITE_LINKS];
+}
+
+/* What is allowed, and what is wanted. */
+
+static bool is_named(const struct site_policy *policy, const struct certificate *certificate)
+{
+	for (uint32_t i = 0; i < policy->count; i++) {
+		const struct site_selector *selector = &policy->items[i];
+
+		if (!selector->is_tag && strcmp(selector->name, certificate->name) == 0)
+			return true;
+		for (uint32_t k = 0; selector->is_tag && k < certificate->tags.count; k++) {
+			if (strcmp(selector->name, certificate->tags.items[k]) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool is_asked(const struct site *site, const struct site_link *link)
+{
+	return link && link->asked &&
+	       (link->asked_until == 0 || site_wall(site) < link->asked_until);
+}
+
+enum link_reason site_link_objection(const struct site *site, const struct member *member)
+{
+	const struct site_link *link = site_link_of(site, &member->id);
+	struct certificate certificate;
+	struct record record;
+
+	if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0)
+		return LINK_SELF;
+	if (!member->in_force || member->left)
+		return LINK_GONE;
+	if (member->hub || site->hub_role)
+		return LINK_WITH_HUB;
+	if (link && link->unlinked)
+		return LINK_UNLINKED;
+	if (ledger_record(&site->ledger, member, &record) && record.flags & RECORD_RELAY_ONLY)
+		return LINK_RELAY_ONLY;
+	ledger_certificate(&site->ledger, member, &certificate);
+	if (!is_named(&site->options.links, &certificate) && !is_asked(site, link))
+		return LINK_NO_POLICY;
+	if (site->ground.deaf)
+		return LINK_DEAF;
+	return LINK_NEW;
+}
+
+enum link_reason site_link_idleness(const struct site *site, const struct member *member)
+{
+	const struct site_link *link = site_link_of(site, &member->id);
+	enum link_reason objection = site_link_objection(site, member);
+
+	if (objection != LINK_NEW || is_asked(site, link))
+		return objection;
+	switch (site->options.links.when) {
+	case SITE_WHEN_ALWAYS:
+		return LINK_NEW;
+	case SITE_WHEN_TRAFFIC:
+		return link && link->traffic_at >= 0 &&
+				       site->now - link->traffic_at < LINK_TRAFFIC_LASTS
+			       ? LINK_NEW
+			       : LINK_NO_TRAFFIC;
+	case SITE_WHEN_ASKED:
+		break;
+	}
+	return LINK_NOT_ASKED;
+}
+
+static bool operates(const struct site *site)
+{
+	return site->has_collective && site->state == SITE_MEMBER && !site->hub_role && !site->down;
+}
+
+/* Whether offers find their way. */
+enum link_reason site_link_obstacle(const struct site *site)
+{
+	const struct site_peer *hub = site_peer_of(site, &site->hub);
+
+	if (site->rotation.state == ROTATION_SWITCHED)
+		return LINK_ROTATING;
+	if (!hub || hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN)
+		return LINK_HUB_SILENT;
+	return LINK_NEW;
+}
+
+/* Following the ledger. */
+
+static void forget(struct site *site, struct site_actions *out, struct site_link *link)
+{
+	site_link_route(site, link, out, false);
+	site_link_drop_peer(site, link, out);
+	link_keys_wipe(&link->keys);
+}
+
+/* Returns false where there was no room for all. */
+static bool review_rows(struct site *site, struct site_actions *out)
+{
+	for (uint32_t i = site->links.count; i > 0; i--) {
+		struct site_link *link = table_at(&site->links, i - 1);
+		const struct member *member = ledger_find(&site->ledger, &link->member);
+
+		if (site_room(out) < ROOM_FOR_ONE)
+			return false;
+		if (!member || !member->in_force) {
+			forget(site, out, link);
+			if (link->asked || link->unlinked)
+				site_save_wish(site, out, link, true);
+			table_remove(&site->links, i - 1);
+		} else if (link->peer.told &&
+			   !hash_equal(&link->peer.certificate, &member->certificate_hash) &&
+			   link->stage != LINK_LEAVES) {
+			site_link_leave(site, link, out, LINK_ENDING);
+		}
+	}
+	return true;
+}
+
+static bool review(struct site *site, struct site_actions *out)
+{
+	if (!review_rows(site, out))
+		return false;
+	for (uint32_t i = 0;
+		i < site->ledger.members.count && site->options.links.when == SITE_WHEN_ALWAYS;
+		i++) {
+		const struct member *member = table_at(&site->ledger.members, i);
+
+		if (site_link_idleness(site, member) == LINK_NEW)
+			(void)make_row(site, &member->id);
+	}
+	return true;
+}
+
+/* Attempts. */
+
+void site_link_fail(struct site *site, struct site_link *link, struct site_actions *out,
+	enum link_reason reason)
+{
+	site_link_route(site, link, out, false);
+	site_link_drop_peer(site, link, out);
+	quiet_failed(&link->quiet, site->now, &site->prng);
+	link->failed_at = site->now;
+	link->has_path = false;
+	site_link_turn(site, link, LINK_RESTS, reason);
+}
+
+static bool is_seen(const struct site *site, const struct site_link *link)
+{
+	return site_reflect_is_fresh(site) && site->reflector.seen_at >= link->fresh_from;
+}
+
+static void begin(struct site *site, struct site_link *link)
+{
+	site_link_turn(site, link, LINK_LOOKS, LINK_LOOKING);
+	link->until = site->now + LOOKS_WITHIN;
+	if (!is_seen(site, link))
+		site_reflect_now(site);
+}
+
+static void look(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	if (is_seen(site, link)) {
+		site_link_offer(site, link, out);
+	} else if (site->now >= link->until) {
+		if (site_link_knows_places(site)) {
+			site_link_offer(site, link, out);
+			return;
+		}
+		link->next_at = site->now + LOOKS_AGAIN;
+		site_link_turn(site, link, LINK_RESTS, LINK_UNSEEN);
+	}
+}
+
+/* First at once again, then ever more rarely: somebody who is away costs little. */
+static void miss_answer(struct site *site, struct site_link *link)
+{
+	usec_t pause = link->unanswered == 0
+			       ? 0
+			       : usec_min(
+					 USEC_SECOND << (link->unanswered < 9 ? link->unanswered - 1
+									      : 9),
+					 5 * USEC_MINUTE);
+
+	link->unanswered++;
+	link->next_at = site->now + pause;
+	site_link_turn(site, link, LINK_RESTS, LINK_UNANSWERED);
+}
+
+static void rest(struct site *site, struct site_link *link, const struct member *member)
+{
+	enum link_reason idleness = site_link_idleness(site, member);
+	enum link_reason against = idleness == LINK_NEW ? site_link_obstacle(site) : idleness;
+
+	/* What failed is worth knowing until it is tried again. */
+	if (against != LINK_NEW) {
+		if (idleness != LINK_NEW || link->failed_at < 0)
+			site_link_turn(site, link, LINK_RESTS, against);
+		return;
+	}
+	site_reflect_want(site, site->now + REFLECTED_FOR);
+	if (site->now >= link->next_at && site->now >= quiet_until(&link->quiet))
+		begin(site, link);
+}
+
+static void meet(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	struct meeting_actions actions;
+
+	if (meeting_wakeup(&link->meeting) > site->now)
+		return;
+	meeting_step(&link->meeting, site->now, &actions);
+	site_link_meet(site, link, out, &actions);
+}
+
+/* What was agreed to may be taken back while it is on its way. */
+static bool is_withdrawn(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct member *member)
+{
+	enum link_reason objection = site_link_objection(site, member);
+
+	if (objection == LINK_NEW || link->stage == LINK_RESTS || link->stage == LINK_LEAVES)
+		return false;
+	if (link->peer.told) {
+		site_link_leave(site, link, out, objection);
+	} else {
+		site_link_turn(site, link, LINK_RESTS, objection);
+	}
+	return true;
+}
+
+static void live(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct member *member)
+{
+	bool wanted = site_link_idleness(site, member) == LINK_NEW;
+
+	if (wanted)
+		link->released = false;
+	else if (!link->invited && !link->released)
+		site_link_release(site, link, out);
+	site_link_step_path(site, link, out);
+}
+
+static void step_one(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	const struct member *member = ledger_find(&site->ledger, &link->member);
+
+	if (!member || is_withdrawn(site, link, out, member))
+		return;
+	if (link->stage == LINK_RESTS)
+		rest(site, link, member);
+	switch (link->stage) {
+	case LINK_RESTS:
+	case LINK_STAGES:
+		return;
+	case LINK_LOOKS:
+		look(site, link, out);
+		return;
+	case LINK_OFFERS:
+		if (site->now >= link->until)
+			miss_answer(site, link);
+		return;
+	case LINK_ANSWERS:
+		if (site_reflect_is_fresh(site) || site->now >= link->until)
+			site_link_answer(site, link, out);
+		return;
+	case LINK_MEETS:
+		meet(site, link, out);
+		return;
+	case LINK_CALLS:
+		meet(site, link, out);
+		if (link->stage == LINK_CALLS)
+			site_link_step_path(site, link, out);
+		return;
+	case LINK_LIVES:
+		live(site, link, out, member);
+		return;
+	case LINK_LEAVES:
+		site_link_step_leave(site, link, out);
+		return;
+	}
+}
+
+static void poll(struct site *site, struct site_actions *out)
+{
+	usec_t after = USEC_NEVER;
+	struct site_action *action;
+
+	for (uint32_t i = 0; i < site->links.count; i++) {
+		const struct site_link *link = table_at(&site->links, i);
+
+		if (link->stage == LINK_LIVES && link->has_path)
+			after = usec_min(after, path_poll_after(&link->path));
+	}
+	if (after == USEC_NEVER) {
+		site->links_poll_at = USEC_NEVER;
+		return;
+	}
+	site->links_poll_at = usec_min(site->links_poll_at, site->now + after);
+	if (site->now < site->links_poll_at || site_room(out) == 0)
+		return;
+	site->links_poll_at = site->now + after;
+	action = site_emit(out, SITE_POLL);
+	action->interface = SITE_LINKS;
+}
+
+void site_links_step(struct site *site, struct site_actions *out)
+{
+	if (!operates(site)) {
+		site_links_clear(site);
+		return;
+	}
+	if (site->links_generation != site->ledger.generation && review(site, out))
+		site->links_generation = site->ledger.generation;
+	for (uint32_t i = 0; i < site->links.count && site_room(out) >= ROOM_FOR_ONE; i++)
+		step_one(site, table_at(&site->links, i), out);
+	poll(site, out);
+}
+
+static usec_t rest_wakeup(const struct site *site, const struct site_link *link)
+{
+	const struct member *member = ledger_find(&site->ledger, &link->member);
+	usec_t at = link->next_at > quiet_until(&link->quiet) ? link->next_at
+							      : quiet_until(&link->quiet);
+
+	if (!member || site_link_idleness(site, member) != LINK_NEW ||
+		site_link_obstacle(site) != LINK_NEW)
+		return USEC_NEVER;
+	return at;
+}
+
+/* When a wish ends by itself. */
+static usec_t wish_ends(const struct site *site, const struct site_link *link)
+{
+	usec_t at = USEC_NEVER;
+
+	if (link->stage != LINK_LIVES || link->released)
+		return at;
+	if (link->asked && link->asked_until != 0)
+		at = site_at_wall(site, link->asked_until);
+	if (link->traffic_at >= 0 && site->options.links.when == SITE_WHEN_TRAFFIC)
+		at = usec_min(at, link->traffic_at + LINK_TRAFFIC_LASTS);
+	return at > site->now ? at : USEC_NEVER;
+}
+
+static usec_t wakeup_of(const struct site *site, const struct site_link *link)
+{
+	usec_t at = usec_min(link->until, wish_ends(site, link));
+
+	switch (link->stage) {
+	case LINK_RESTS:
+		return rest_wakeup(site, link);
+	case LINK_MEETS:
+		return usec_min(at, meeting_wakeup(&link->meeting));
+	case LINK_CALLS:
+		at = usec_min(at, meeting_wakeup(&link->meeting));
+		break;
+	case LINK_LIVES:
+	case LINK_LEAVES:
+		break;
+	case LINK_LOOKS:
+	case LINK_OFFERS:
+	case LINK_ANSWERS:
+	case LINK_STAGES:
+		return at;
+	}
+	return usec_min(at, site_link_path_wakeup(site, link));
+}
+
+usec_t site_links_wakeup(const struct site *site)
+{
+	usec_t at = USEC_NEVER;
+
+	if (!operates(site))
+		return at;
+	if (site->links_generation != site->ledger.generation)
+		return site->now;
+	for (uint32_t i = 0; i < site->links.count; i++)
+		at = usec_min(at, wakeup_of(site, table_at(&site->links, i)));
+	return usec_min(at, site->links_poll_at);
+}
+
+/* What others tell them. */
+
+void site_links_clear(struct site *site)
+{
+	for (uint32_t i = site->links.count; i > 0; i--) {
+		struct site_link *link = table_at(&site->links, i - 1);
+
+		link_keys_wipe(&link->keys);
+		if (!link->asked && !link->unlinked)
+			table_remove(&site->links, i - 1);
+	}
+	site->links_poll_at = USEC_NEVER;
+}
+
+void site_links_reset(struct site *site)
+{
+	for (uint32_t i = 0; i < site->links.count; i++) {
+		struct site_link *link = table_at(&site->links, i);
+
+		quiet_reset(&link->quiet);
+		link->unanswered = 0;
+		if (link->stage == LINK_RESTS)
+			link->next_at = site->now;
+		if (link->stage == LINK_LIVES && link->has_path)
+			path_doubted(&link->path, site->now);
+	}
+}
+
+void site_links_resumed(struct site *site)
+{
+	site_links_reset(site);
+	for (uint32_t i = 0; i < site->links.count; i++) {
+		struct site_link *link = table_at(&site->links, i);
+
+		if (link->has_path)
+			path_resumed(&link->path, site->now);
+	}
+}
+
+void site_links_heard_of(struct site *site, const struct row_id *member)
+{
+	struct site_link *link = site_link_of(site, member);
+
+	if (!link || link->stage != LINK_RESTS)
+		return;
+	link->unanswered = 0;
+	if (link->reason == LINK_UNANSWERED || link->reason == LINK_REFUSED)
+		link->next_at = site->now;
+}
+
+bool site_links_are_away(struct site *site, struct site_actions *out)
+{
+	bool away = true;
+
+	for (uint32_t i = 0; i < site->links.count; i++) {
+		struct site_link *link = table_at(&site->links, i);
+
+		if (link->peer.told && link->stage != LINK_LEAVES && site_room(out) >= ROOM_FOR_ONE)
+			site_link_leave(site, link, out, LINK_ROTATING);
+		else if (!link->peer.told && link->stage != LINK_RESTS)
+			site_link_turn(site, link, LINK_RESTS, LINK_ROTATING);
+		away = away && !link->peer.told;
+	}
+	return away;
+}
+
+bool site_links_listen(const struct site *site)
+{
+	for (uint32_t i = 0; i < site->links.count; i++) {
+		const struct site_link *link = table_at(&site->links, i);
+
+		if (site->now < link->listen_until)
+			return true;
+	}
+	return false;
+}
+
+bool site_link_is_routed(const struct site *site, const struct row_id *member)
+{
+	const struct site_link *link = site_link_of(site, member);
+
+	return link && link->routed;
+}
+
+bool site_links_carry(const struct site *site, const struct row_id *member)
+{
+	const struct site_link *link = site_link_of(site, member);
+
+	return link && link->stage == LINK_LIVES && link->has_path &&
+	       link->path.dead_at == USEC_NEVER;
+}
+
+/* Commands. */
+
+static struct site_link *link_for_command(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	const struct member *member = site->has_collective
+					      ? ledger_find_name(&site->ledger, command->name)
+					      : NULL;
+	struct site_link *link;
+
+	if (site->state != SITE_MEMBER || !member || member->left || !member->in_force)
+		site_fail(command, out, "no member has this name");
+	else if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0)
+		site_fail(command, out, "this site itself has this name");
+	else if (site->hub_role || member->hub)
+		site_fail(command, out,
+			"a hub needs no direct link: the backbone leads straight to it");
+	else if ((link = make_row(site, &member->id)) == NULL)
+		site_fail(command, out, "there are as many links as this site may have");
+	else
+		return link;
+	return NULL;
+}
+
+void site_link_command(
+	struct site *site, const struct site_command *command, struct site_actions *out)
+{
+	bool wants = command->kind == SITE_COMMAND_LINK;
+	struct site_link *link = link_for_command(site, command, out);
+
+	if (!link)
+		return;
+	link->asked = wants;
+	link->unlinked = !wants;
+	link->asked_until = wants && command->lifetime_ms != 0
+				    ? site_wall(site) + command->lifetime_ms
+				    : 0;
+	quiet_reset(&link->quiet);
+	link->unanswered = 0;
+	if (link->stage == LINK_RESTS)
+		link->next_at = site->now;
+	site_save_wish(site, out, link, false);
+	site_done(command, out);
+}
+
+bool site_link_restore(struct site *site, const struct row_id *member, uint8_t wish, uint64_t until)
+{
+	struct site_link *link = make_row(site, member);
+
+	if (wish != SITE_WISH_LINK && wish != SITE_WISH_NONE)
+		return false;
+	if (!link)
+		return true;
+	link->asked = wish == SITE_WISH_LINK;
+	link->unlinked = !link->asked;
+	link->asked_until = until;
+	return true;
+}
