@@ -204,8 +204,10 @@ static void conclude_ports(struct behaviour *behaviour)
 
 	if (row.count == 1 && row.last == behaviour->local_port) {
 		class->allocation = BEHAVIOUR_PORTS_KEPT;
-	} else if (row.count < 3) {
-		/* A single port that was not kept, or two, tell no more than that. */
+	} else if (row.count < 3 && !(row.count == 2 && row.widest <= BEHAVIOUR_STEP_MAX)) {
+		/* A single port that was not kept, or two far from each other, tell no more than
+		 * that. Two that are drawn lie so near by chance once in a thousand times, and are
+		 * of no use then anyway. */
 		if (class->allocation == BEHAVIOUR_PORTS_KEPT)
 			class->allocation = BEHAVIOUR_PORTS_UNKNOWN;
 	} else if (row.widest <= BEHAVIOUR_STEP_MAX) {

@@ -92,6 +92,8 @@ static void certify(
 	certificate.address = founded->address;
 	certificate.subnets = (struct prefixes){1, {founded->subnet}};
 	memcpy(certificate.name, world->hosts[number].name, sizeof certificate.name);
+	if (world->options.links)
+		certificate.tags = (struct names){1, {WORLD_TAG}};
 	/* Every fourth has a network of its home to announce. */
 	if (number % 4 == 3)
 		certificate.routes = (struct prefixes){

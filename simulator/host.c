@@ -15,6 +15,7 @@
 #define PORT_PING 7
 #define PORT_PONG 8
 #define PING_SIZE 56
+#define TRAFFIC_EVERY (250 * USEC_MSEC)
 
 /* The brain and the store say the same words, in the same order: agent/keeper.c holds them
  * together. */
@@ -32,12 +33,20 @@ uint64_t host_wall(const struct host *host)
 	return host_wall_at(host, host->world->now);
 }
 
+static struct wireguard **interface_of(struct host *host, enum site_interface interface)
+{
+	return interface == SITE_LINKS ? &host->links : &host->backbone;
+}
+
 /* Timers. */
 
 static void schedule(struct host *host)
 {
 	struct world *world = host->world;
 	usec_t at = host->backbone ? wireguard_wakeup(host->backbone) : USEC_NEVER;
+
+	if (host->links)
+		at = usec_min(at, wireguard_wakeup(host->links));
 
 	if (host->powered && at != USEC_NEVER && at < host->wireguard_at) {
 		host->wireguard_at = at > world->now ? at : world->now;
@@ -59,9 +68,14 @@ void host_wireguard_timer(struct host *host, usec_t at)
 	if (at != host->wireguard_at)
 		return;
 	host->wireguard_at = USEC_NEVER;
-	if (!host->powered || !host->backbone)
+	if (!host->powered)
 		return;
-	wireguard_step(host->backbone, host->world->now);
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		struct wireguard *wireguard = *interface_of(host, (enum site_interface)i);
+
+		if (wireguard)
+			wireguard_step(wireguard, host->world->now);
+	}
 	schedule(host);
 }
 
@@ -101,8 +115,28 @@ static const struct host_route *find_route(const struct host *host, const struct
 	return best;
 }
 
+/* What the agent sees of packets that go by the backbone: now and then one. */
+static void notice_traffic(struct host *host, const struct address *address)
+{
+	struct site_event event = {.kind = SITE_EVENT_TRAFFIC};
+	struct prefix watched;
+
+	if (!host->running || host->world->now < host->traffic_at)
+		return;
+	for (uint32_t i = 0; site_watches(host->site, i, &watched); i++) {
+		if (!prefix_has_address(&watched, address))
+			continue;
+		host->traffic_at = host->world->now + TRAFFIC_EVERY;
+		event.traffic.count = 1;
+		event.traffic.items = &watched;
+		host_event(host, &event);
+		return;
+	}
+}
+
 bool host_transmit(struct host *host, const struct inner *inner)
 {
+	struct wireguard *through;
 	const struct host_route *route = find_route(host, &inner->destination.address);
 
 	if (!host->powered)
@@ -115,11 +149,21 @@ bool host_transmit(struct host *host, const struct inner *inner)
 			host->leaks++;
 		return false;
 	}
-	if (route->kind == SITE_ROUTE_GUARD || !host->backbone)
+	through = route->kind == SITE_ROUTE_LINKS ? host->links : host->backbone;
+	if (route->kind == SITE_ROUTE_GUARD || !through)
 		return false;
-	(void)wireguard_transmit(host->backbone, host->world->now, inner);
+	if (route->kind == SITE_ROUTE_BACKBONE)
+		notice_traffic(host, &inner->destination.address);
+	(void)wireguard_transmit(through, host->world->now, inner);
 	schedule(host);
 	return true;
+}
+
+bool host_is_direct(const struct host *host, const struct host *to)
+{
+	const struct host_route *route = find_route(host, &to->overlay);
+
+	return route && route->kind == SITE_ROUTE_LINKS;
 }
 
 void host_ping(struct host *host, const struct host *to)
@@ -136,11 +180,15 @@ void host_ping(struct host *host, const struct host *to)
 	(void)host_transmit(host, &inner);
 }
 
-static void receive_inner(struct host *host, const struct inner *inner)
+static void receive_inner(
+	struct host *host, enum site_interface interface, const struct inner *inner)
 {
 	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
 	struct inner reply = *inner;
 
+	/* Linux drops by rp_filter what comes in by an interface without an address. */
+	if (interface == SITE_LINKS && !host->links_addressed)
+		return;
 	if (!is_ours(host, &inner->destination.address)) {
 		/* Its table for what comes in by our interfaces has no default route. */
 		if (host->hub && host->powered && find_route(host, &inner->destination.address))
@@ -160,7 +208,7 @@ static void receive_inner(struct host *host, const struct inner *inner)
 	if (!host->running || host->world->now < host->paused_until)
 		return;
 	host_remember(host, inner);
-	event.datagram.interface = SITE_BACKBONE;
+	event.datagram.interface = interface;
 	event.datagram.from = inner->source;
 	event.datagram.port = inner->destination.port;
 	event.datagram.bytes = inner->bytes;
@@ -178,18 +226,21 @@ static void copy_inner(struct inner *to, const struct inner *from)
 /* What WireGuard hands up while it works is looked at once it is done. */
 static void deliver(void *context, const struct key *peer, const struct inner *inner)
 {
-	struct host *host = context;
+	const struct host_end *end = context;
+	struct host *host = end->host;
 	struct inner *copy = malloc(offsetof(struct inner, bytes) + inner->size);
 
 	(void)peer;
 	assert(copy && host->inbox_count < WORLD_INBOX);
 	copy_inner(copy, inner);
-	host->inbox[host->inbox_count++] = copy;
+	host->inbox[host->inbox_count++] = (struct host_arrival){end->interface, copy};
 }
 
 static void send_packet(void *context, const struct packet *packet)
 {
-	world_send(context, packet);
+	const struct host_end *end = context;
+
+	world_send(end->host, packet);
 }
 
 static void read_inbox(struct host *host)
@@ -198,18 +249,43 @@ static void read_inbox(struct host *host)
 
 	for (uint32_t i = 0; i < host->inbox_count; i++) {
 		memset(&whole, 0, offsetof(struct inner, bytes));
-		copy_inner(&whole, host->inbox[i]);
-		free(host->inbox[i]);
-		receive_inner(host, &whole);
+		copy_inner(&whole, host->inbox[i].inner);
+		free(host->inbox[i].inner);
+		receive_inner(host, host->inbox[i].interface, &whole);
 	}
 	host->inbox_count = 0;
 }
 
+/* A sealed datagram, as the agent picks them out on WireGuard's ports. */
+static void receive_outside(
+	struct host *host, enum site_interface interface, const struct packet *packet)
+{
+	struct site_event event = {.kind = SITE_EVENT_OUTSIDE};
+
+	if (!host->running || host->world->now < host->paused_until ||
+		!site_listens_outside(host->site))
+		return;
+	event.outside.interface = interface;
+	event.outside.from = packet->source;
+	event.outside.bytes = packet->inner.bytes;
+	event.outside.size = packet->inner.size;
+	host_event(host, &event);
+}
+
 void host_receive(struct host *host, const struct packet *packet)
 {
-	if (!host->powered || !host->backbone)
+	enum site_interface interface = packet->destination.port == host->local.port ? SITE_BACKBONE
+										     : SITE_LINKS;
+	struct wireguard *wireguard = *interface_of(host, interface);
+
+	if (!host->powered || !wireguard)
 		return;
-	wireguard_receive(host->backbone, host->world->now, packet);
+	if (packet->kind == PACKET_PLAIN)
+		receive_outside(host, interface, packet);
+	wireguard = *interface_of(host, interface);
+	if (!wireguard)
+		return;
+	wireguard_receive(wireguard, host->world->now, packet);
 	read_inbox(host);
 	schedule(host);
 }
@@ -250,22 +326,25 @@ static int save_key(struct host *host, enum site_key_slot slot, const struct key
 	return store_key_write(host->store, (enum store_key_slot)slot, key);
 }
 
-static void set_device(struct host *host, const struct key *key)
+static void set_device(struct host *host, enum site_interface interface, const struct key *key)
 {
 	const struct wireguard_surroundings surroundings = {
-		.context = host, .send = send_packet, .deliver = deliver};
+		.context = &host->ends[interface], .send = send_packet, .deliver = deliver};
+	struct wireguard **wireguard = interface_of(host, interface);
 
 	if (key_is_zero(key)) {
-		wireguard_free(host->backbone);
-		host->backbone = NULL;
+		wireguard_free(*wireguard);
+		*wireguard = NULL;
 		return;
 	}
-	if (!host->backbone) {
-		host->backbone = wireguard_new(&host->prng, &surroundings);
-		wireguard_set_wall(host->backbone, (int64_t)WORLD_WALL + host->clock_ms);
-		wireguard_set_address(host->backbone, &host->local);
+	if (!*wireguard) {
+		*wireguard = wireguard_new(
+			interface == SITE_LINKS ? &host->links_prng : &host->prng, &surroundings);
+		wireguard_set_wall(*wireguard, (int64_t)WORLD_WALL + host->clock_ms);
+		wireguard_set_address(
+			*wireguard, interface == SITE_LINKS ? &host->links_local : &host->local);
 	}
-	wireguard_set_key(host->backbone, host->world->now, key);
+	wireguard_set_key(*wireguard, host->world->now, key);
 }
 
 static void say_peer(struct host *host, const struct key *key)
@@ -291,11 +370,11 @@ static bool was_said(const struct host *host, const struct key *key)
 	       bsearch(key, host->said, host->said_count, sizeof *host->said, by_bytes);
 }
 
-static void remove_peer(struct host *host, const struct key *key)
+static void remove_peer(struct host *host, struct wireguard *wireguard, const struct key *key)
 {
 	const struct wireguard_change change = {.peer = *key, .remove = true};
 
-	wireguard_change(host->backbone, host->world->now, &change);
+	wireguard_change(wireguard, host->world->now, &change);
 }
 
 /* A new agent has told all that it wants: what an older one left behind goes. */
@@ -304,16 +383,21 @@ static void settle(struct host *host)
 	host->said_all = true;
 	if (host->said_count > 0)
 		qsort(host->said, host->said_count, sizeof *host->said, by_bytes);
-	for (uint32_t i = host->backbone ? wireguard_peer_count(host->backbone) : 0; i > 0; i--) {
-		struct key key = *wireguard_peer_at(host->backbone, i - 1);
+	for (int k = 0; k < SITE_INTERFACES; k++) {
+		struct wireguard *wireguard = *interface_of(host, (enum site_interface)k);
 
-		if (!was_said(host, &key))
-			remove_peer(host, &key);
+		for (uint32_t i = wireguard ? wireguard_peer_count(wireguard) : 0; i > 0; i--) {
+			struct key key = *wireguard_peer_at(wireguard, i - 1);
+
+			if (!was_said(host, &key))
+				remove_peer(host, wireguard, &key);
+		}
 	}
 }
 
 static void set_peer(struct host *host, const struct site_action *action)
 {
+	struct wireguard *wireguard = *interface_of(host, action->interface);
 	struct wireguard_change change = {
 		.peer = action->peer.key,
 		.set_preshared = true,
@@ -322,7 +406,7 @@ static void set_peer(struct host *host, const struct site_action *action)
 		.keepalive = action->peer.keepalive,
 	};
 
-	if (!host->backbone)
+	if (!wireguard)
 		return;
 	if (action->peer.set_endpoint && address_parse(action->peer.host, strlen(action->peer.host),
 						 &change.endpoint.address) == 0) {
@@ -330,7 +414,7 @@ static void set_peer(struct host *host, const struct site_action *action)
 		change.endpoint.port = action->peer.port;
 	}
 	say_peer(host, &action->peer.key);
-	wireguard_change(host->backbone, host->world->now, &change);
+	wireguard_change(wireguard, host->world->now, &change);
 }
 
 static void allow(struct host *host, const struct site_action *action)
@@ -340,8 +424,10 @@ static void allow(struct host *host, const struct site_action *action)
 		.allowed_count = 1,
 		.allowed = &action->allow.prefix};
 
-	if (host->backbone)
-		wireguard_change(host->backbone, host->world->now, &change);
+	struct wireguard *wireguard = *interface_of(host, action->interface);
+
+	if (wireguard)
+		wireguard_change(wireguard, host->world->now, &change);
 }
 
 /* WireGuard of this age cannot take one prefix away: the others are set anew. */
@@ -349,22 +435,23 @@ static void disallow(struct host *host, const struct site_action *action)
 {
 	struct wireguard_change change = {
 		.peer = action->allow.key, .update_only = true, .replace_allowed = true};
+	struct wireguard *wireguard = *interface_of(host, action->interface);
 	struct prefix *kept;
 	uint32_t count;
 
-	if (!host->backbone)
+	if (!wireguard)
 		return;
-	count = wireguard_allowed(host->backbone, &action->allow.key, NULL, 0);
+	count = wireguard_allowed(wireguard, &action->allow.key, NULL, 0);
 	kept = calloc(count + 1, sizeof *kept);
 	assert(kept);
-	(void)wireguard_allowed(host->backbone, &action->allow.key, kept, count);
+	(void)wireguard_allowed(wireguard, &action->allow.key, kept, count);
 	for (uint32_t i = 0; i < count; i++) {
 		if (!prefix_equal(&kept[i], &action->allow.prefix))
 			kept[change.allowed_count++] = kept[i];
 	}
 	change.allowed = kept;
 	if (change.allowed_count < count)
-		wireguard_change(host->backbone, host->world->now, &change);
+		wireguard_change(wireguard, host->world->now, &change);
 	free(kept);
 }
 
@@ -394,6 +481,10 @@ static void set_route(struct host *host, const struct site_action *action, bool 
 
 static void set_address(struct host *host, const struct site_action *action)
 {
+	if (action->interface == SITE_LINKS) {
+		host->links_addressed = !action->address.remove;
+		return;
+	}
 	if (action->address.remove)
 		host->overlay = (struct address){.family = ADDRESS_NONE};
 	else
@@ -402,18 +493,35 @@ static void set_address(struct host *host, const struct site_action *action)
 
 static void send_datagram(struct host *host, const struct site_action *action)
 {
+	struct wireguard *through = *interface_of(host, action->interface);
 	struct inner inner = {
 		.source = {action->send.from, action->send.port},
 		.destination = action->send.to,
 		.size = action->send.size,
 	};
 
-	if (!host->backbone || host_censors(host, action))
+	if (!through || host_censors(host, action))
 		return;
 	memcpy(inner.bytes, action->send.bytes, action->send.size);
 	host->inner_messages++;
 	/* Its socket is bound to the device: no route is asked for. */
-	(void)wireguard_transmit(host->backbone, host->world->now, &inner);
+	(void)wireguard_transmit(through, host->world->now, &inner);
+}
+
+/* From WireGuard's own port, so the routers give it the mapping that WireGuard will have. */
+static void send_outside(struct host *host, const struct site_action *action)
+{
+	struct packet packet = {
+		.source = action->interface == SITE_LINKS ? host->links_local : host->local,
+		.destination = action->outside.to,
+		.ttl = action->outside.ttl != 0 ? action->outside.ttl : PACKET_TTL,
+		.kind = PACKET_PLAIN,
+		.size = action->outside.size,
+	};
+
+	packet.inner.size = action->outside.size;
+	memcpy(packet.inner.bytes, action->outside.bytes, action->outside.size);
+	world_send(host, &packet);
 }
 
 static void tell(struct host *host, const struct site_action *action)
@@ -443,7 +551,7 @@ static void tell(struct host *host, const struct site_action *action)
 struct aftermath {
 	bool saves;
 	int saved;
-	bool poll;
+	bool polls[SITE_INTERFACES];
 };
 
 static void perform(struct host *host, const struct site_action *action, struct aftermath *after)
@@ -460,21 +568,22 @@ static void perform(struct host *host, const struct site_action *action, struct 
 			send_datagram(host, action);
 		break;
 	case SITE_SEND_OUTSIDE:
-		break; /* this world has tunnels only */
+		if (after->saved == 0)
+			send_outside(host, action);
+		break;
 	case SITE_DEVICE:
-		if (action->interface == SITE_BACKBONE)
-			set_device(host, &action->device);
+		set_device(host, action->interface, &action->device);
 		break;
 	case SITE_ADDRESS:
-		if (action->interface == SITE_BACKBONE)
-			set_address(host, action);
+		set_address(host, action);
 		break;
 	case SITE_PEER:
 		set_peer(host, action);
 		break;
 	case SITE_PEER_REMOVE:
-		if (host->backbone)
-			remove_peer(host, &action->allow.key);
+		if (*interface_of(host, action->interface))
+			remove_peer(
+				host, *interface_of(host, action->interface), &action->allow.key);
 		break;
 	case SITE_ALLOW:
 		allow(host, action);
@@ -492,7 +601,7 @@ static void perform(struct host *host, const struct site_action *action, struct 
 		settle(host);
 		break;
 	case SITE_POLL:
-		after->poll = true;
+		after->polls[action->interface] = true;
 		break;
 	case SITE_LOG:
 		tell(host, action);
@@ -546,20 +655,21 @@ static void save_all(struct host *host, const struct site_actions *actions, stru
 }
 
 /* The statistics of all peers, as many as go into an event at a time. */
-static void poll(struct host *host)
+static void poll(struct host *host, enum site_interface interface)
 {
 	struct site_statistics seen[SITE_STATISTICS_MAX];
 	struct site_event event = {.kind = SITE_EVENT_STATISTICS};
-	uint32_t count = host->backbone ? wireguard_peer_count(host->backbone) : 0;
+	struct wireguard **wireguard = interface_of(host, interface);
+	uint32_t count = *wireguard ? wireguard_peer_count(*wireguard) : 0;
 	uint32_t filled = 0;
 
-	event.statistics.interface = SITE_BACKBONE;
+	event.statistics.interface = interface;
 	event.statistics.peers = seen;
 	for (uint32_t i = 0; i < count; i++) {
 		struct wireguard_statistics peer;
-		const struct key *key = wireguard_peer_at(host->backbone, i);
+		const struct key *key = wireguard_peer_at(*wireguard, i);
 
-		(void)wireguard_peer(host->backbone, key, &peer);
+		(void)wireguard_peer(*wireguard, key, &peer);
 		seen[filled++] = (struct site_statistics){.peer = *key,
 			.rx_bytes = peer.rx_bytes,
 			.tx_bytes = peer.tx_bytes,
@@ -573,10 +683,10 @@ static void poll(struct host *host)
 		event.statistics.count = filled;
 		filled = 0;
 		host_event(host, &event);
-		if (!host->backbone)
+		if (!*wireguard)
 			return;
 		/* Peers may have gone meanwhile. */
-		count = wireguard_peer_count(host->backbone);
+		count = wireguard_peer_count(*wireguard);
 	}
 }
 
@@ -623,8 +733,10 @@ void host_event(struct host *host, const struct site_event *given)
 		event = (struct site_event){.kind = SITE_EVENT_SAVED, .saved = after.saved};
 		host_event(host, &event);
 	}
-	if (after.poll && host->running)
-		poll(host);
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		if (after.polls[i] && host->running)
+			poll(host, (enum site_interface)i);
+	}
 	schedule(host);
 }
 
@@ -647,8 +759,12 @@ void host_set_drift(struct host *host, int32_t drift)
 void host_set_clock(struct host *host, int64_t offset_ms)
 {
 	host->clock_ms = offset_ms;
-	if (host->backbone)
-		wireguard_set_wall(host->backbone, (int64_t)WORLD_WALL + offset_ms);
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		struct wireguard *wireguard = *interface_of(host, (enum site_interface)i);
+
+		if (wireguard)
+			wireguard_set_wall(wireguard, (int64_t)WORLD_WALL + offset_ms);
+	}
 }
 
 void host_wake(struct host *host)
@@ -722,6 +838,19 @@ static void forget(struct host *host)
 	memory->sequence[host->number] = own;
 }
 
+/* Where the machine is, as far as it knows by itself. */
+static void tell_places(struct host *host)
+{
+	const struct site_own_address own = {.address = host->local.address};
+	struct site_event event = {.kind = SITE_EVENT_PLACES};
+
+	event.places.ports[SITE_BACKBONE] = host->local.port;
+	event.places.ports[SITE_LINKS] = host->links_local.port;
+	event.places.count = 1;
+	event.places.items = &own;
+	host_event(host, &event);
+}
+
 void host_run(struct host *host, bool on)
 {
 	const struct site_event event = {.kind = SITE_EVENT_START};
@@ -756,6 +885,7 @@ void host_run(struct host *host, bool on)
 		forget(host);
 	host->sequence_at_start = host->memory_of.sequence[host->number];
 	restore(host);
+	tell_places(host);
 	host_event(host, &event);
 	if (host->mischief != MISCHIEF_NONE)
 		host_begin_mischief(host);
@@ -769,7 +899,10 @@ void host_power(struct host *host, bool on)
 		world_say(host->world, host, "power fails");
 		host_run(host, false);
 		wireguard_free(host->backbone);
+		wireguard_free(host->links);
 		host->backbone = NULL;
+		host->links = NULL;
+		host->links_addressed = false;
 		host->wireguard_at = USEC_NEVER;
 		host->overlay = (struct address){.family = ADDRESS_NONE};
 		host->route_count = 0;
@@ -785,6 +918,8 @@ void host_suspend(struct host *host)
 
 	if (host->backbone)
 		wireguard_suspend(host->backbone, host->world->now);
+	if (host->links)
+		wireguard_suspend(host->links, host->world->now);
 	world_say(host->world, host, "wakes up");
 	host_event(host, &event);
 }
@@ -808,8 +943,9 @@ void host_free(struct host *host)
 {
 	host_run(host, false);
 	wireguard_free(host->backbone);
+	wireguard_free(host->links);
 	for (uint32_t i = 0; i < host->inbox_count; i++)
-		free(host->inbox[i]);
+		free(host->inbox[i].inner);
 	free(host->said);
 	free(host->routes);
 	free(host->heard);

@@ -15,6 +15,8 @@
 #define SHARED_BASE 0x64400000 /* 100.64.0.0, between providers and their customers */
 #define FNV_PRIME UINT64_C(1099511628211)
 
+static const struct site_selector gamers = {.is_tag = true, .name = WORLD_TAG};
+
 struct address world_outside(const struct world *world, uint32_t number)
 {
 	const struct host *host = &world->hosts[number];
@@ -69,17 +71,24 @@ void world_say(struct world *world, const struct host *host, const char *format,
 static void make_host(struct world *world, uint32_t number)
 {
 	struct host *host = &world->hosts[number];
-	const struct link_options line = {.delay = 10 * USEC_MSEC};
+	const struct link_options line = {.delay = 10 * USEC_MSEC, .hops = LINK_HOPS};
 
 	host->world = world;
 	host->number = number;
 	host->hub = number == 0;
 	(void)snprintf(host->name, sizeof host->name, number == 0 ? "hub" : "site-%u", number);
 	prng_fork(&host->prng, &world->prng, "host", number);
+	prng_fork(&host->links_prng, &world->prng, "links", number);
+	for (int i = 0; i < SITE_INTERFACES; i++)
+		host->ends[i] = (struct host_end){host, (enum site_interface)i};
 	link_init(&host->up, &line, &world->prng, 2 * (uint64_t)number);
 	link_init(&host->down, &line, &world->prng, 2 * (uint64_t)number + 1);
 	host->local = (struct endpoint){address_ipv4(OUTSIDE_BASE + number),
 		host->hub ? WORLD_PORT : (uint16_t)(20000 + prng_below(&host->prng, 40000))};
+	host->links_local = host->local;
+	do {
+		host->links_local.port = (uint16_t)(20000 + prng_below(&host->links_prng, 40000));
+	} while (host->links_local.port == host->local.port);
 	host->wireguard_at = USEC_NEVER;
 	host->site_at = USEC_NEVER;
 	host->options = (struct site_options){
@@ -91,6 +100,8 @@ static void make_host(struct world *world, uint32_t number)
 		.built_ms = WORLD_WALL - UINT64_C(86400000) * 30,
 		.program = number % 4 == 3 ? "0.2.0" : "0.1.0",
 	};
+	if (world->options.links)
+		host->options.links = (struct site_policy){1, &gamers, world->options.when};
 	assert(store_open_memory(&host->store) == 0);
 }
 
@@ -171,6 +182,7 @@ void world_add_router(
 		add_carrier(host, &own.outside);
 	own.inside = (struct prefix){address_ipv4(0xc0a80000), 24};
 	host->local.address = address_ipv4(INSIDE_BASE);
+	host->links_local.address = host->local.address;
 	host->router = router_new(&own, &host->prng);
 	/* A hub's port is forwarded by its owner. */
 	if (host->hub)
@@ -301,7 +313,8 @@ static void arrive(struct host *host, struct packet *packet)
 {
 	if (!pass_in(host, host->carrier, packet) || !pass_in(host, host->router, packet))
 		return;
-	if (!endpoint_equal(&packet->destination, &host->local))
+	if (!endpoint_equal(&packet->destination, &host->local) &&
+		!endpoint_equal(&packet->destination, &host->links_local))
 		return;
 	host_receive(host, packet);
 }

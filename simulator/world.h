@@ -25,6 +25,7 @@
 #define WORLD_HOSTS_MAX 20000
 #define WORLD_STRANGER_PORT 999 /* from which a stranger calls; nobody may answer it */
 #define WORLD_REQUEST_LEAVE 7
+#define WORLD_TAG "gaming"
 #define WORLD_INBOX 160 /* packets that one datagram may set free */
 
 /* How a host misbehaves. */
@@ -54,6 +55,19 @@ struct host_memory {
 };
 
 struct world;
+struct host;
+
+/* The end of an interface of WireGuard's: what comes out there is told apart by it. */
+struct host_end {
+	struct host *host;
+	enum site_interface interface;
+};
+
+/* A packet that came out of a tunnel and waits to be looked at. */
+struct host_arrival {
+	enum site_interface interface;
+	struct inner *inner;
+};
 
 struct host {
 	struct world *world;
@@ -76,7 +90,13 @@ struct host {
 	struct router *carrier; /* its provider's, in front of that one; NULL: none */
 	struct link up;
 	struct link down;
+	struct endpoint links_local; /* the same address, and the port of its direct links */
 	struct wireguard *backbone;
+	struct wireguard *links;
+	bool links_addressed; /* the links' interface has the overlay address, too */
+	struct host_end ends[SITE_INTERFACES];
+	struct prng links_prng;
+	usec_t traffic_at;   /* the next look for traffic that somebody wants to know of */
 	usec_t wireguard_at; /* of the timer in the heap */
 	usec_t site_at;
 	struct site_options options;
@@ -109,7 +129,7 @@ struct host {
 	uint32_t pings_answered;
 	uint64_t leaks;
 	uint32_t inbox_count;
-	struct inner *inbox[WORLD_INBOX];
+	struct host_arrival inbox[WORLD_INBOX];
 	char invite[INVITE_TEXT_SIZE];
 	uint32_t invented; /* sites, by one that has an admin's key */
 	bool invited;      /* its name was given away once */
@@ -122,7 +142,9 @@ struct world_options {
 	uint64_t seed;
 	uint32_t sites; /* hub included */
 	bool real_crypto;
-	FILE *trace; /* NULL: none is written; it is hashed even so */
+	bool links;          /* all have a tag, and links with all who have it */
+	enum site_when when; /* of links */
+	FILE *trace;         /* NULL: none is written; it is hashed even so */
 };
 
 struct world {
@@ -182,6 +204,9 @@ uint64_t host_wall(const struct host *host);
 void host_set_clock(struct host *host, int64_t offset_ms);
 void host_set_drift(struct host *host, int32_t drift);
 void host_wake(struct host *host); /* after a pause */
+
+/* Whether traffic to another host goes over a direct link. */
+bool host_is_direct(const struct host *host, const struct host *to);
 
 /* Sends a ping to another host's overlay address. */
 void host_ping(struct host *host, const struct host *to);

@@ -61,6 +61,8 @@ static bool is_random(const struct nat_class *class)
 
 static const char *class_word(const struct nat_class *class)
 {
+	if (class->mapping == BEHAVIOUR_UNKNOWN && class->allocation == BEHAVIOUR_PORTS_KEPT)
+		return "keeps the port, as far as the hub can see, which is what direct links need";
 	if (class->mapping == BEHAVIOUR_UNKNOWN)
 		return "has not been seen enough to say how it behaves";
 	if (class->mapping == BEHAVIOUR_INDEPENDENT)
