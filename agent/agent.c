@@ -60,20 +60,23 @@ static void apply(struct agent *agent)
 static void follow(struct agent *agent)
 {
 	const struct config *config = agent->options->config;
-	int r = tunnel_follow(
-		agent->tunnel, config->backbone.name, carrier_index(agent->carrier, SITE_BACKBONE));
 
-	if (r < 0)
-		log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_ERROR,
-			"no socket could be opened in %s: %s", config->backbone.name, strerror(-r));
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		const char *name = i == SITE_LINKS ? config->links.name : config->backbone.name;
+		int r = tunnel_follow(agent->ways[i].tunnel, name,
+			carrier_index(agent->carrier, (enum site_interface)i));
+
+		if (r < 0)
+			log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_ERROR,
+				"no socket could be opened in %s: %s", name, strerror(-r));
+	}
 }
 
 static void perform_send(struct agent *agent, const struct site_action *action)
 {
 	apply(agent);
 	follow(agent);
-	if (action->interface == SITE_BACKBONE)
-		tunnel_send(agent->tunnel, action);
+	tunnel_send(agent->ways[action->interface].tunnel, action);
 }
 
 /* Where datagrams outside the tunnel come to, and which interfaces they are not to leave by. */
@@ -294,6 +297,25 @@ static void feed_networks(struct agent *agent)
 		agent_feed(agent, &event);
 }
 
+/* Where this machine is: its ports, and its addresses outside the tunnel. */
+static void feed_places(struct agent *agent)
+{
+	struct site_own_address addresses[CARRIER_ADDRESSES_MAX];
+	struct site_event event = {.kind = SITE_EVENT_PLACES};
+	bool changed = carrier_addresses(agent->carrier, addresses, &event.places.count);
+
+	for (int i = 0; i < SITE_INTERFACES; i++)
+		event.places.ports[i] = carrier_port(agent->carrier, (enum site_interface)i);
+	event.places.items = addresses;
+	event.places.deaf = !agent->tap;
+	if (!changed && agent->told_places &&
+		memcmp(agent->told_ports, event.places.ports, sizeof agent->told_ports) == 0)
+		return;
+	memcpy(agent->told_ports, event.places.ports, sizeof agent->told_ports);
+	agent->told_places = true;
+	agent_feed(agent, &event);
+}
+
 /* A port that was found free is kept: others have the way there in mind. */
 static void keep_port(struct agent *agent)
 {
@@ -368,6 +390,8 @@ static void become(struct agent *agent)
 		agent->ended = true;
 		return;
 	}
+	agent->told_places = false;
+	feed_places(agent);
 	agent_feed(agent, &event);
 	apply(agent);
 }
@@ -387,6 +411,7 @@ void agent_end_turn(struct agent *agent)
 	}
 	apply(agent);
 	feed_networks(agent);
+	feed_places(agent);
 	apply(agent);
 	follow(agent);
 	follow_ports(agent);
@@ -425,14 +450,15 @@ static void on_notice(evutil_socket_t descriptor, short what, void *context)
 static void on_datagram(void *context, const struct endpoint *from, const struct endpoint *to,
 	const uint8_t *bytes, size_t size)
 {
-	struct agent *agent = context;
+	const struct agent_way *way = context;
+	struct agent *agent = way->agent;
 	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
 
 	/* To any other address of this host they are not ours to answer. */
-	if (!carrier_has_address(agent->carrier, SITE_BACKBONE, &to->address))
+	if (!carrier_has_address(agent->carrier, way->interface, &to->address))
 		return;
 	agent_begin_turn(agent);
-	event.datagram.interface = SITE_BACKBONE;
+	event.datagram.interface = way->interface;
 	event.datagram.from = *from;
 	event.datagram.port = to->port;
 	event.datagram.bytes = bytes;
@@ -524,7 +550,13 @@ static int begin_loop(struct agent *agent)
 	agent->timer = evtimer_new(agent->loop, on_timer, agent);
 	agent->noticed = event_new(agent->loop, carrier_descriptor(agent->carrier),
 		EV_READ | EV_PERSIST, on_notice, agent);
-	agent->tunnel = tunnel_new(agent->loop, on_datagram, agent);
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		struct agent_way *way = &agent->ways[i];
+
+		*way = (struct agent_way){.agent = agent, .interface = (enum site_interface)i};
+		way->tunnel = tunnel_new(
+			agent->loop, i == SITE_BACKBONE ? TUNNEL_PORTS : 1, on_datagram, way);
+	}
 	agent->lookup = lookup_new(agent->loop, &agent->log, on_found, agent);
 	/* Without it everything goes by the hub. */
 	if (tap_new(&agent->tap, agent->loop, on_arrival, agent, why) < 0)
@@ -556,7 +588,8 @@ static void end_events(struct agent *agent)
 	control_end(agent->control);
 	lookup_free(agent->lookup);
 	tap_free(agent->tap);
-	tunnel_free(agent->tunnel);
+	for (int i = 0; i < SITE_INTERFACES; i++)
+		tunnel_free(agent->ways[i].tunnel);
 	for (int i = 0; i < SIGNALS; i++) {
 		if (agent->signals[i])
 			event_free(agent->signals[i]);
@@ -628,6 +661,7 @@ static void run(struct agent *agent)
 
 	agent_begin_turn(agent);
 	feed_networks(agent);
+	feed_places(agent);
 	agent_feed(agent, &event);
 	if (site_state(agent->brain.site) == SITE_BLANK)
 		log_write(&agent->log, LOG_LIFE, CONFIG_LEVEL_NOTICE,

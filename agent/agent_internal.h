@@ -18,13 +18,22 @@
 
 enum { SIGNALS = 4 };
 
+struct agent;
+
+/* The inside of one of our interfaces. */
+struct agent_way {
+	struct agent *agent;
+	enum site_interface interface;
+	struct tunnel *tunnel;
+};
+
 struct agent {
 	const struct agent_options *options;
 	struct log log;
 	struct clock clock;
 	struct store *store;
 	struct carrier *carrier;
-	struct tunnel *tunnel;
+	struct agent_way ways[SITE_INTERFACES];
 	struct tap *tap; /* NULL: this machine lets us have none */
 	struct tap_ground ground;
 	struct lookup *lookup;
@@ -46,6 +55,8 @@ struct agent {
 	int saved;
 	bool polls[SITE_INTERFACES];
 	uint16_t kept_ports[SITE_INTERFACES];
+	uint16_t told_ports[SITE_INTERFACES]; /* as the brain knows them */
+	bool told_places;
 
 	bool started;                                /* that was written down */
 	bool ending;                                 /* everything is being taken off the machine */

@@ -40,6 +40,8 @@ static const char *state_words(enum site_state state)
 
 static enum control_path path_of(const struct agent *agent, const struct site_view *view)
 {
+	if (view->path == SITE_PATH_DIRECT)
+		return CONTROL_PATH_DIRECT;
 	switch (view->presence) {
 	case SITE_SELF:
 		return CONTROL_PATH_SELF;
@@ -53,6 +55,36 @@ static enum control_path path_of(const struct agent *agent, const struct site_vi
 	}
 	/* A hub hears everybody itself; elsewhere the way leads over the hub. */
 	return site_is_hub(agent->brain.site) ? CONTROL_PATH_DOWN : CONTROL_PATH_HUB;
+}
+
+static void fill_link(
+	const struct agent *agent, const struct site_link_view *view, struct control_link *link)
+{
+	*link = (struct control_link){
+		.since_ms = view->since < 0 ? -1 : (agent->now - view->since) / USEC_MSEC,
+		.next_ms = view->next_at == USEC_NEVER   ? -1
+			   : view->next_at <= agent->now ? 0
+							 : (view->next_at - agent->now) / USEC_MSEC,
+		.hub_rtt_us = view->hub.rtt_us,
+		.hub_jitter_us = view->hub.jitter_us,
+		.direct_rtt_us = view->direct.rtt_us,
+		.direct_jitter_us = view->direct.jitter_us,
+		.hub_judged = view->hub.judged,
+		.hub_lost = view->hub.lost,
+		.direct_judged = view->direct.judged,
+		.direct_lost = view->direct.lost,
+		.switches = view->switches};
+	(void)snprintf(link->state, sizeof link->state, "%s", view->state);
+	(void)snprintf(link->reason, sizeof link->reason, "%s", view->reason);
+}
+
+/* A peer of the links, by its own key; NULL: there is none. */
+static const struct wireguard_peer *linked_peer(
+	const struct agent *agent, const struct site_view *view)
+{
+	const struct wireguard_device *device = carrier_seen(agent->carrier, SITE_LINKS);
+
+	return device ? wireguard_device_peer(device, &view->links) : NULL;
 }
 
 static void fill_from_view(
@@ -77,6 +109,9 @@ static void fill_from_view(
 	what->age_ms = view->heard ? (agent->now - view->heard_at) / USEC_MSEC : -1;
 	what->hubs_word = view->hubs_word;
 	what->rtt_us = view->rtt_us;
+	fill_link(agent, &view->link, &what->link);
+	if (!peer)
+		peer = linked_peer(agent, view);
 	if (!peer)
 		return;
 	what->rx_bytes = peer->rx_bytes;
@@ -240,6 +275,7 @@ static void answer_status(struct agent *agent, uint32_t number)
 	answer(agent, number, &what);
 	/* As it is now, not as it was seen some seconds ago. */
 	(void)carrier_read(agent->carrier, agent->now, SITE_BACKBONE);
+	(void)carrier_read(agent->carrier, agent->now, SITE_LINKS);
 	answer_members(agent, number);
 	answer_limits(agent, number);
 	answer_own_counters(agent, number);

@@ -12,6 +12,11 @@
 #define SPOKE_NEIGHBOURS 16
 #define BUILT_MS UINT64_C(1767225600000) /* the first of January 2026: no clock shows less */
 
+_Static_assert((int)CONFIG_WHEN_ALWAYS == (int)SITE_WHEN_ALWAYS &&
+		       (int)CONFIG_WHEN_TRAFFIC == (int)SITE_WHEN_TRAFFIC &&
+		       (int)CONFIG_WHEN_ASKED == (int)SITE_WHEN_ASKED,
+	"the configuration's words are the brain's");
+
 static struct site_options options_of(const struct brain *brain)
 {
 	uint32_t sites = brain->config->limits_sites;
@@ -22,7 +27,9 @@ static struct site_options options_of(const struct brain *brain)
 		.built_ms = BUILT_MS,
 		.program = COLLECTIVE_VERSION,
 		.isolated = {brain->config->isolate.count, brain->isolated},
-		.offered = {brain->offered.count, brain->offered.items}};
+		.offered = {brain->offered.count, brain->offered.items},
+		.links = {brain->config->links_with.count, brain->selectors,
+			(enum site_when)brain->config->links_when}};
 }
 
 static void end_site(struct brain *brain)
@@ -73,6 +80,12 @@ int brain_open(struct brain *ret, const struct config *config, struct store *sto
 	for (uint32_t i = 0; i < config->site_lan.count && i < FIELD_PREFIXES_MAX; i++)
 		ret->offered.items[ret->offered.count++] = config->site_lan.items[i].prefix;
 	prefixes_sort(&ret->offered);
+	for (uint32_t i = 0; i < config->links_with.count; i++) {
+		const struct config_selector *selector = &config->links_with.items[i];
+
+		ret->selectors[i].is_tag = selector->is_tag;
+		memcpy(ret->selectors[i].name, selector->name, sizeof selector->name);
+	}
 	r = make_site(ret, store, why);
 	/* Whoever is a hub has all members as neighbours: there has to be room for them. */
 	return r == 0 && brain_is_outgrown(ret) ? brain_renew(ret, store, why) : r;

@@ -16,6 +16,7 @@ struct brain {
 	bool hub; /* it has room for every site as a neighbour */
 	struct prefix isolated[CONFIG_NETWORKS_MAX];
 	struct prefixes offered; /* by the configuration */
+	struct site_selector selectors[CONFIG_SELECTORS_MAX];
 };
 
 /* Makes one; the configuration outlives it. Returns 0 or an error, with why. */

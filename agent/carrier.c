@@ -556,6 +556,17 @@ bool carrier_networks(
 	return changed;
 }
 
+bool carrier_addresses(struct carrier *carrier,
+	struct site_own_address ret[static CARRIER_ADDRESSES_MAX], uint32_t *ret_count)
+{
+	bool changed = carrier->addresses_changed;
+
+	carrier->addresses_changed = false;
+	*ret_count = carrier->address_count;
+	memcpy(ret, carrier->addresses, sizeof carrier->addresses);
+	return changed;
+}
+
 const char *carrier_trouble(const struct carrier *carrier)
 {
 	return carrier->trouble;

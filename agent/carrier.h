@@ -99,6 +99,14 @@ bool carrier_has_address(const struct carrier *carrier, enum site_interface inte
 bool carrier_networks(
 	struct carrier *carrier, struct prefix ret[static SITE_NETWORKS_MAX], uint32_t *ret_count);
 
+/*
+ * This machine's addresses by its other interfaces, and whether containers or tunnels only are
+ * behind them. Returns whether they changed since they were last asked for.
+ */
+#define CARRIER_ADDRESSES_MAX 16
+bool carrier_addresses(struct carrier *carrier,
+	struct site_own_address ret[static CARRIER_ADDRESSES_MAX], uint32_t *ret_count);
+
 /* What stands in the way, in a sentence; "" when nothing does. */
 const char *carrier_trouble(const struct carrier *carrier);
 

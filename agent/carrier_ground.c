@@ -652,6 +652,15 @@ static void add_network(struct carrier *carrier, const struct route_address *add
 	carrier->networks[carrier->network_count++] = network;
 }
 
+static void add_own_address(struct carrier *carrier, const struct route_address *address)
+{
+	if (carrier->address_count == CARRIER_ADDRESSES_MAX || address->near)
+		return;
+	carrier->address_devices[carrier->address_count] = address->device;
+	memset(&carrier->addresses[carrier->address_count], 0, sizeof carrier->addresses[0]);
+	carrier->addresses[carrier->address_count++].address = address->prefix.address;
+}
+
 static int see_address(const struct route_address *address, void *context)
 {
 	struct carrier *carrier = context;
@@ -668,6 +677,7 @@ static int see_address(const struct route_address *address, void *context)
 		return 0;
 	}
 	add_network(carrier, address);
+	add_own_address(carrier, address);
 	return 0;
 }
 
@@ -675,9 +685,13 @@ static int review_addresses(struct carrier *carrier)
 {
 	struct prefix networks[SITE_NETWORKS_MAX];
 	uint32_t network_count = carrier->network_count;
+	struct site_own_address addresses[CARRIER_ADDRESSES_MAX];
+	uint32_t address_count = carrier->address_count;
+	struct link_set secluded = {.count = 0};
 	bool before[SITE_INTERFACES];
 	int r = -EINTR;
 
+	memcpy(addresses, carrier->addresses, sizeof addresses);
 	memcpy(networks, carrier->networks, sizeof networks);
 	for (int i = 0; i < SITE_INTERFACES; i++)
 		before[i] = carrier->devices[i].address_there;
@@ -686,6 +700,7 @@ static int review_addresses(struct carrier *carrier)
 			carrier->devices[i].address_there = false;
 		carrier->stray_address_count = 0;
 		carrier->network_count = 0;
+		carrier->address_count = 0;
 		r = route_address_list(carrier->netlink, see_address, carrier);
 	}
 	for (int i = 0; i < SITE_INTERFACES; i++) {
@@ -702,6 +717,14 @@ static int review_addresses(struct carrier *carrier)
 	if (network_count != carrier->network_count ||
 		memcmp(networks, carrier->networks, network_count * sizeof networks[0]) != 0)
 		carrier->networks_changed = true;
+	if (r == 0 && link_secluded(carrier->netlink, &secluded) == 0) {
+		for (uint32_t i = 0; i < carrier->address_count; i++)
+			carrier->addresses[i].containers = link_set_has(
+				&secluded, carrier->address_devices[i]);
+	}
+	if (address_count != carrier->address_count ||
+		memcmp(addresses, carrier->addresses, address_count * sizeof addresses[0]) != 0)
+		carrier->addresses_changed = true;
 	return r;
 }
 

@@ -130,6 +130,10 @@ struct carrier {
 	uint32_t network_count;
 	struct prefix networks[SITE_NETWORKS_MAX];
 	bool networks_changed;
+	uint32_t address_count;
+	struct site_own_address addresses[CARRIER_ADDRESSES_MAX];
+	unsigned address_devices[CARRIER_ADDRESSES_MAX];
+	bool addresses_changed;
 
 	/* Time. */
 	usec_t tick_at;   /* interfaces and peers are looked at */

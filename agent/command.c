@@ -123,6 +123,12 @@ const struct option_row option_rows[OPTIONS] = {
 			.name = "force",
 			.help = "do it although others lose by it",
 		},
+	[OPTION_FOR] =
+		{
+			.name = "for",
+			.argument = "TIME",
+			.help = "how long the link is wanted: 30m, 2h, 7d; else until \"unlink\"",
+		},
 	[OPTION_HELP] =
 		{
 			.name = "help",
@@ -219,6 +225,36 @@ const struct command commands[] = {
 		.least = 1,
 		.most = 1,
 		.run = command_ping,
+	},
+	{
+		.name = "link",
+		.arguments = "NAME",
+		.summary = "ask for a direct link with a member, around the hub",
+		.help = "The other site has to allow it: by links.with in its configuration, or "
+			"by a\n"
+			"\"link\" of its own. What becomes of it says \"collective why\".",
+		.least = 1,
+		.most = 1,
+		.options = BIT(OPTION_FOR),
+		.run = command_link,
+	},
+	{
+		.name = "unlink",
+		.arguments = "NAME",
+		.summary = "end the direct link with a member, and allow none until \"link\"",
+		.help = "Packets go by the hub again; none is lost.",
+		.least = 1,
+		.most = 1,
+		.run = command_unlink,
+	},
+	{
+		.name = "why",
+		.arguments = "NAME [NAME]",
+		.summary = "say why a member is reached the way it is",
+		.help = "With two names the first one is asked about the second.",
+		.least = 1,
+		.most = 2,
+		.run = command_why,
 	},
 	{
 		.name = "expel",

@@ -31,6 +31,7 @@ enum option_id {
 	OPTION_NO_START,
 	OPTION_QR,
 	OPTION_FORCE,
+	OPTION_FOR,
 	OPTION_HELP,
 	OPTION_VERSION,
 	OPTIONS,
@@ -113,6 +114,9 @@ int command_init(const struct invocation *invocation);
 int command_invite(const struct invocation *invocation);
 int command_invites(const struct invocation *invocation);
 int command_join(const struct invocation *invocation);
+int command_link(const struct invocation *invocation);
+int command_unlink(const struct invocation *invocation);
+int command_why(const struct invocation *invocation);
 int command_leave(const struct invocation *invocation);
 int command_ping(const struct invocation *invocation);
 int command_restore(const struct invocation *invocation);

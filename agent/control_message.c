@@ -60,7 +60,7 @@ static const struct item request_items[] = {
 };
 
 static const struct item answer_items[] = {
-	ANSWER(FORM_NUMBER32, kind, CONTROL_EVENT),
+	ANSWER(FORM_NUMBER32, kind, CONTROL_PLACE),
 	ANSWER(FORM_TEXT, name, TEXT_NAME_MAX + 1),
 	ANSWER(FORM_TEXT, text, CONTROL_TEXT_MAX),
 	ANSWER(FORM_TEXT, note, SITE_NOTE_SIZE),
@@ -81,6 +81,19 @@ static const struct item answer_items[] = {
 	ANSWER(FORM_SIGNED, age_ms, 0),
 	ANSWER(FORM_SIGNED, rtt_us, 0),
 	ANSWER(FORM_NUMBER64, wall, UINT64_MAX),
+	ANSWER(FORM_TEXT, link.state, CONTROL_WORD_SIZE),
+	ANSWER(FORM_TEXT, link.reason, CONTROL_WORD_SIZE),
+	ANSWER(FORM_SIGNED, link.since_ms, 0),
+	ANSWER(FORM_SIGNED, link.next_ms, 0),
+	ANSWER(FORM_SIGNED, link.hub_rtt_us, 0),
+	ANSWER(FORM_SIGNED, link.hub_jitter_us, 0),
+	ANSWER(FORM_SIGNED, link.direct_rtt_us, 0),
+	ANSWER(FORM_SIGNED, link.direct_jitter_us, 0),
+	ANSWER(FORM_NUMBER32, link.hub_judged, UINT32_MAX),
+	ANSWER(FORM_NUMBER32, link.hub_lost, UINT32_MAX),
+	ANSWER(FORM_NUMBER32, link.direct_judged, UINT32_MAX),
+	ANSWER(FORM_NUMBER32, link.direct_lost, UINT32_MAX),
+	ANSWER(FORM_NUMBER64, link.switches, UINT64_MAX),
 };
 
 #define COUNT(items) ((uint32_t)(sizeof(items) / sizeof(items)[0]))
@@ -329,5 +342,8 @@ size_t control_size(const uint8_t head[static CONTROL_HEAD])
 bool control_is_looking(const struct control_request *request)
 {
 	return request->kind == CONTROL_STATUS || request->kind == CONTROL_EVENTS ||
-	       (request->kind == CONTROL_COMMAND && request->command.kind == SITE_COMMAND_PING);
+	       (request->kind == CONTROL_COMMAND &&
+		       (request->command.kind == SITE_COMMAND_PING ||
+			       request->command.kind == SITE_COMMAND_WHY ||
+			       request->command.kind == SITE_COMMAND_NETCHECK));
 }

@@ -17,6 +17,7 @@
 #define CONTROL_HEAD 4
 #define CONTROL_SIZE_MAX 4096
 #define CONTROL_TEXT_MAX 1024
+#define CONTROL_WORD_SIZE 24
 
 /* What can be asked for beside the commands of the brain. */
 enum control_kind {
@@ -50,10 +51,28 @@ enum control_answer_kind {
 	CONTROL_TROUBLE, /* of a status: a sentence about what is wrong */
 	CONTROL_INVITE,  /* of a list of invites */
 	CONTROL_EVENT,   /* of the history */
+	CONTROL_PLACE,   /* of a netcheck: a place where this site may be met */
 };
 
 /* Where a member's traffic goes. */
 enum control_path { CONTROL_PATH_SELF, CONTROL_PATH_HUB, CONTROL_PATH_DIRECT, CONTROL_PATH_DOWN };
+
+/* Of a member: the direct link, and both ways as they were measured. */
+struct control_link {
+	char state[CONTROL_WORD_SIZE];
+	char reason[CONTROL_WORD_SIZE];
+	int64_t since_ms; /* -1: for ever */
+	int64_t next_ms;  /* to the next attempt; -1: none is planned */
+	int64_t hub_rtt_us;
+	int64_t hub_jitter_us;
+	int64_t direct_rtt_us;
+	int64_t direct_jitter_us;
+	uint32_t hub_judged;
+	uint32_t hub_lost;
+	uint32_t direct_judged;
+	uint32_t direct_lost;
+	uint64_t switches;
+};
 
 /* One answer. Which fields mean something depends on its kind. */
 struct control_answer {
@@ -77,7 +96,8 @@ struct control_answer {
 	uint64_t tx_bytes;
 	int64_t age_ms; /* since it was heard last; -1: never */
 	int64_t rtt_us; /* -1: not measured */
-	uint64_t wall;  /* ms, of an event or an end */
+	struct control_link link;
+	uint64_t wall; /* ms, of an event or an end */
 };
 
 /* Writes a request with its head. Returns its size. */

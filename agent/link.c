@@ -11,6 +11,7 @@
 #include <linux/rtnetlink.h>
 
 #define REVERSE_PATH_LOOSE 2
+#define SIGHTINGS_MAX 256
 
 struct setting {
 	uint16_t number; /* IPV4_DEVCONF_… */
@@ -125,6 +126,89 @@ static int read_link(const struct nlmsghdr *message, void *context)
 		}
 	}
 	return 0;
+}
+
+/* Kinds of which one is not a way to the home's other machines. */
+static bool is_inner_kind(const char *kind)
+{
+	static const char *const kinds[] = {"veth", "tun", "wireguard", "vxlan", "geneve", "dummy",
+		"ipip", "sit", "gre", "ip6tnl"};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (strcmp(kind, kinds[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
+struct sighting {
+	unsigned index;
+	unsigned master; /* the bridge that it hangs on; 0: none */
+	char kind[LINK_KIND_SIZE];
+};
+
+struct sightings {
+	uint32_t count;
+	struct sighting items[SIGHTINGS_MAX];
+};
+
+static int see_link(const struct nlmsghdr *message, void *context)
+{
+	const struct ifinfomsg *head = mnl_nlmsg_get_payload(message);
+	struct sightings *all = context;
+	const struct nlattr *attribute;
+	struct sighting *one;
+	struct link link = {.index = 0};
+
+	if (all->count == SIGHTINGS_MAX)
+		return 0;
+	one = &all->items[all->count++];
+	*one = (struct sighting){.index = (unsigned)head->ifi_index};
+	netlink_for_each (attribute, message, sizeof *head) {
+		if (mnl_attr_get_type(attribute) == IFLA_LINKINFO)
+			read_kind(attribute, &link);
+		if (mnl_attr_get_type(attribute) == IFLA_MASTER &&
+			mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+			one->master = mnl_attr_get_u32(attribute);
+	}
+	memcpy(one->kind, link.kind, sizeof one->kind);
+	return 0;
+}
+
+/* A bridge leads to the home where something real hangs on it. */
+static bool is_secluded(const struct sightings *all, const struct sighting *one)
+{
+	if (strcmp(one->kind, "bridge") != 0)
+		return is_inner_kind(one->kind) && strcmp(one->kind, "veth") != 0;
+	for (uint32_t i = 0; i < all->count; i++) {
+		if (all->items[i].master == one->index && !is_inner_kind(all->items[i].kind))
+			return false;
+	}
+	return true;
+}
+
+int link_secluded(struct netlink *netlink, struct link_set *ret)
+{
+	struct sightings all = {.count = 0};
+	int r;
+
+	(void)begin(netlink, RTM_GETLINK, NLM_F_DUMP, 0);
+	r = netlink_run(netlink, see_link, &all);
+	ret->count = 0;
+	for (uint32_t i = 0; i < all.count && ret->count < LINK_SET_MAX; i++) {
+		if (is_secluded(&all, &all.items[i]))
+			ret->items[ret->count++] = all.items[i].index;
+	}
+	return r;
+}
+
+bool link_set_has(const struct link_set *set, unsigned index)
+{
+	for (uint32_t i = 0; i < set->count; i++) {
+		if (set->items[i] == index)
+			return true;
+	}
+	return false;
 }
 
 int link_find(struct netlink *netlink, const char *name, struct link *ret)

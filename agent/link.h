@@ -28,6 +28,19 @@ int link_find(struct netlink *netlink, const char *name, struct link *ret);
 /* Makes an interface of a kind; it is down. Returns 0, -EEXIST, -EOPNOTSUPP, -EPERM, … */
 int link_create(struct netlink *netlink, const char *name, const char *kind);
 
+/*
+ * Interfaces that lead to no other machine of the home: tunnels, and bridges that only containers
+ * and virtual machines hang on.
+ */
+#define LINK_SET_MAX 64
+struct link_set {
+	uint32_t count;
+	unsigned items[LINK_SET_MAX];
+};
+
+int link_secluded(struct netlink *netlink, struct link_set *ret);
+bool link_set_has(const struct link_set *set, unsigned index);
+
 /* Takes an interface away; absent is fine. */
 int link_remove(struct netlink *netlink, const char *name);
 

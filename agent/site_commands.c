@@ -222,6 +222,46 @@ int command_ping(const struct invocation *invocation)
 	return command_named(invocation, SITE_COMMAND_PING, show_ping, ASKING_PATIENCE, NULL);
 }
 
+/* Direct links. */
+
+int command_link(const struct invocation *invocation)
+{
+	struct control_request request = asking_for(SITE_COMMAND_LINK);
+	const char *span = invocation->values[OPTION_FOR];
+
+	if (argument_name(invocation->words[0], request.command.name) < 0 ||
+		(span && argument_lifetime(span, &request.command.lifetime_ms) < 0))
+		return STATUS_WRONG_USE;
+	return asking(invocation, false, &request, ASKING_PATIENCE, asking_show_words,
+		(void *)(uintptr_t) "asked for: \"collective why\" tells what becomes of it");
+}
+
+int command_unlink(const struct invocation *invocation)
+{
+	return command_named(invocation, SITE_COMMAND_UNLINK, asking_show_words, ASKING_PATIENCE,
+		"packets go by the hub, until \"collective link\" asks for a link again");
+}
+
+static void show_why(const struct control_answer *answer, void *context)
+{
+	(void)context;
+	if (answer->kind == CONTROL_DONE)
+		(void)printf("%s\n", answer->text);
+}
+
+int command_why(const struct invocation *invocation)
+{
+	struct control_request request = asking_for(SITE_COMMAND_WHY);
+	const char *whom = invocation->count > 1 ? invocation->words[0] : "";
+	char name[TEXT_NAME_MAX + 1];
+
+	if (argument_name(invocation->words[invocation->count - 1], request.command.name) < 0 ||
+		(whom[0] && argument_name(whom, name) < 0))
+		return STATUS_WRONG_USE;
+	(void)snprintf(request.text, sizeof request.text, "%s", whom);
+	return asking(invocation, false, &request, ASKING_PATIENCE, show_why, NULL);
+}
+
 static void show_netcheck(const struct control_answer *answer, void *context)
 {
 	char rtt[USEC_TEXT_SIZE];

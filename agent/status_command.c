@@ -247,6 +247,18 @@ static void json_key(const char *words, char ret[static CONTROL_TEXT_MAX])
 	ret[used] = '\0';
 }
 
+/* A way to a member, as it was measured. */
+static void json_way(struct json *json, const char *key, int64_t rtt_us, int64_t jitter_us,
+	uint32_t judged, uint32_t lost)
+{
+	json_object(json, key);
+	json_milliseconds(json, "rtt_ms", rtt_us);
+	json_milliseconds(json, "jitter_ms", rtt_us < 0 ? -1 : jitter_us);
+	json_number(json, "probes", judged);
+	json_number(json, "lost", lost);
+	json_object_end(json);
+}
+
 /* The direct link to a member; there is none to oneself. */
 static void json_link(struct json *json, const struct control_answer *site)
 {
@@ -255,9 +267,15 @@ static void json_link(struct json *json, const struct control_answer *site)
 		return;
 	}
 	json_object(json, "link");
-	json_text(json, "state", "none");
-	json_text(json, "reason", "");
-	json_null(json, "since_s");
+	json_text(json, "state", site->link.state);
+	json_text(json, "reason", site->link.reason);
+	json_seconds(json, "since_s", site->link.since_ms);
+	json_seconds(json, "next_attempt_s", site->link.next_ms);
+	json_way(json, "hub", site->link.hub_rtt_us, site->link.hub_jitter_us,
+		site->link.hub_judged, site->link.hub_lost);
+	json_way(json, "direct", site->link.direct_rtt_us, site->link.direct_jitter_us,
+		site->link.direct_judged, site->link.direct_lost);
+	json_number(json, "switches", (int64_t)site->link.switches);
 	json_object_end(json);
 }
 
@@ -308,7 +326,8 @@ static void json_site(struct json *json, const struct control_answer *site)
 		json_text(json, "endpoint", text);
 	}
 	json_milliseconds(json, "rtt_ms", site->rtt_us);
-	json_milliseconds(json, "hub_rtt_ms", site->rtt_us);
+	json_milliseconds(json, "hub_rtt_ms",
+		site->path == CONTROL_PATH_DIRECT ? site->link.hub_rtt_us : site->rtt_us);
 	json_seconds(json, "last_heard_s", site->age_ms);
 	json_bool(json, "hubs_word", site->hubs_word);
 	json_number(json, "rx_bytes", (int64_t)site->rx_bytes);

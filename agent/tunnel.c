@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/tunnel.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct tunnel {
 	tunnel_receive_fn receive;
 	void *context;
 	unsigned index;
+	int port_count;
 	struct tunnel_socket sockets[TUNNEL_PORTS];
 };
 
@@ -135,10 +137,13 @@ static int open_socket(struct tunnel *tunnel, struct tunnel_socket *own, const c
 	return 0;
 }
 
-struct tunnel *tunnel_new(struct event_base *loop, tunnel_receive_fn receive, void *context)
+struct tunnel *tunnel_new(
+	struct event_base *loop, int port_count, tunnel_receive_fn receive, void *context)
 {
 	struct tunnel *tunnel = memory_zeroed(1, sizeof *tunnel);
 
+	assert(port_count <= TUNNEL_PORTS);
+	tunnel->port_count = port_count;
 	tunnel->loop = loop;
 	tunnel->receive = receive;
 	tunnel->context = context;
@@ -161,7 +166,7 @@ int tunnel_follow(struct tunnel *tunnel, const char *name, unsigned index)
 	if (index == tunnel->index)
 		return 0;
 	close_all(tunnel);
-	for (int i = 0; i < TUNNEL_PORTS && index != 0; i++) {
+	for (int i = 0; i < tunnel->port_count && index != 0; i++) {
 		int r = open_socket(tunnel, &tunnel->sockets[i], name);
 
 		if (r < 0) {

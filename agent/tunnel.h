@@ -14,7 +14,7 @@
 
 #include "site/site.h"
 
-#define TUNNEL_PORTS 2
+#define TUNNEL_PORTS 2 /* of gossip; and of the join responder, on the backbone */
 
 struct tunnel;
 
@@ -22,7 +22,9 @@ struct tunnel;
 typedef void (*tunnel_receive_fn)(void *context, const struct endpoint *from,
 	const struct endpoint *to, const uint8_t *bytes, size_t size);
 
-struct tunnel *tunnel_new(struct event_base *loop, tunnel_receive_fn receive, void *context);
+/* With the first so many ports. */
+struct tunnel *tunnel_new(
+	struct event_base *loop, int port_count, tunnel_receive_fn receive, void *context);
 void tunnel_free(struct tunnel *tunnel);
 
 /*

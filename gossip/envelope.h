@@ -30,6 +30,8 @@ enum envelope_type {
 	ENVELOPE_ANSWER = 26,
 	ENVELOPE_REFLECTION = 27,
 	ENVELOPE_PATH = 28,
+	ENVELOPE_WHY = 29,
+	ENVELOPE_WHY_ANSWER = 30,
 };
 
 /* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */

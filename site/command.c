@@ -776,6 +776,7 @@ void site_command(struct site *site, const struct site_command *command, struct 
 		[SITE_COMMAND_NETCHECK] = site_netcheck,
 		[SITE_COMMAND_LINK] = site_link_command,
 		[SITE_COMMAND_UNLINK] = site_link_command,
+		[SITE_COMMAND_WHY] = site_why_command,
 	};
 	uint32_t before = out->count;
 	bool saving;

@@ -84,7 +84,7 @@ static void reply_invite(uint32_t request, const struct invitation *invitation,
 	action = &out->items[out->count - 1];
 	action->reply.prefix = invitation->reserved;
 	memcpy(action->reply.name, invitation->name, sizeof action->reply.name);
-	memcpy(action->reply.text, text, sizeof action->reply.text);
+	memcpy(action->reply.text, text, INVITE_TEXT_SIZE);
 }
 
 /* Writes the word. Returns false when there is none for these endpoints. */

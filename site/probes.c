@@ -19,7 +19,7 @@
 #define WORDS_IN_ANSWER 48
 #define AGE_MAX_S (366 * 24 * 3600)
 
-static bool spend_answer(struct site *site)
+bool site_may_answer(struct site *site)
 {
 	budget_refill(&site->probe_budget, site->now, ANSWERS_PER_SECOND, ANSWERS_BURST);
 	if (budget_spend(&site->probe_budget))
@@ -158,7 +158,7 @@ static void receive_probe(struct site *site, const struct site_event *event,
 		    event->datagram.bytes, event->datagram.size) < 0)
 		return;
 	number = wire_read_uint(&envelope.reader, UINT64_MAX);
-	if (envelope_end(&envelope) < 0 || site_room(out) == 0 || !spend_answer(site))
+	if (envelope_end(&envelope) < 0 || site_room(out) == 0 || !site_may_answer(site))
 		return;
 	/* The answer goes the way that the probe came: it is that way which is measured. */
 	if (event->datagram.interface == SITE_BACKBONE) {
@@ -227,7 +227,7 @@ static void receive_presence(
 		    event->datagram.bytes, event->datagram.size) < 0)
 		return;
 	wire_read_exact(&envelope.reader, first.bytes, ROW_ID_SIZE);
-	if (envelope_end(&envelope) < 0 || !site->hub_role || !spend_answer(site) ||
+	if (envelope_end(&envelope) < 0 || !site->hub_role || !site_may_answer(site) ||
 		site_room(out) == 0)
 		return;
 	begin = table_lower_bound(&site->ledger.members, first.bytes);

@@ -231,7 +231,8 @@ static void receive_gossip(
 	joiner_heard(&site->joiner, site->now);
 	if (receive_petition(site, event, out) || site_probe_datagram(site, event, out, &sender) ||
 		site_reflect_datagram(site, event, &sender) ||
-		site_link_datagram(site, event, out, &sender))
+		site_link_datagram(site, event, out, &sender) ||
+		site_why_datagram(site, event, out, &sender))
 		return;
 	sync_receive(&site->sync, site->now, site_wall(site), &sender, event->datagram.bytes,
 		event->datagram.size, &actions);
@@ -390,6 +391,7 @@ void site_step(
 	site_command_step(site, out);
 	site_probes_step(site, out);
 	site_reflect_step(site, out);
+	site_why_step(site, out);
 	step_sync(site, out);
 }
 
@@ -404,6 +406,7 @@ usec_t site_wakeup(const struct site *site)
 	at = usec_min(at, site_presence_wakeup(site));
 	at = usec_min(at, site_reflect_wakeup(site));
 	at = usec_min(at, site_links_wakeup(site));
+	at = usec_min(at, site_why_wakeup(site));
 	at = usec_min(at, site->retire_at);
 	at = usec_min(at, site_membership_wakeup(site));
 	at = usec_min(at, site_command_wakeup(site));

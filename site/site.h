@@ -39,6 +39,7 @@
 #define SITE_STATISTICS_MAX 64 /* peers in one event */
 #define SITE_NETWORKS_MAX 64
 #define SITE_NOTE_SIZE 200
+#define SITE_TEXT_SIZE 1000
 
 enum site_interface { SITE_BACKBONE, SITE_LINKS, SITE_INTERFACES };
 
@@ -132,6 +133,7 @@ enum site_command_kind {
 	SITE_COMMAND_NETCHECK, /* from where is it seen? the reply has it as text, with rtt_us */
 	SITE_COMMAND_LINK,     /* name, lifetime_ms (0: until it is unlinked) */
 	SITE_COMMAND_UNLINK,   /* name */
+	SITE_COMMAND_WHY,      /* name; text: of whom it is asked, where that is not this site */
 	SITE_COMMANDS,
 };
 
@@ -348,11 +350,11 @@ struct site_action {
 			char note[SITE_NOTE_SIZE]; /* what went wrong, or how far it is */
 			char name[TEXT_NAME_MAX + 1];
 			struct prefix prefix;
-			uint32_t count;              /* sites that confirmed, */
-			uint32_t of;                 /* of so many */
-			int64_t age_ms;              /* after so long */
-			int64_t rtt_us;              /* to a member and back */
-			char text[INVITE_TEXT_SIZE]; /* an invite */
+			uint32_t count;            /* sites that confirmed, */
+			uint32_t of;               /* of so many */
+			int64_t age_ms;            /* after so long */
+			int64_t rtt_us;            /* to a member and back */
+			char text[SITE_TEXT_SIZE]; /* an invite, a place, an explanation */
 		} reply;
 	};
 };
@@ -447,6 +449,7 @@ struct site_view {
 	struct row_id id;
 	struct hash site;
 	struct key backbone;
+	struct key links;
 	char name[TEXT_NAME_MAX + 1];
 	struct address address;
 	struct prefixes subnets;
@@ -517,7 +520,7 @@ bool site_wants_mapping(const struct site *site);
 bool site_watches(const struct site *site, uint32_t place, struct prefix *ret);
 
 /* Why this site and a member are on the path that they are on, in one paragraph. */
-#define SITE_WHY_SIZE 1200
+#define SITE_WHY_SIZE SITE_TEXT_SIZE
 void site_why(const struct site *site, const struct row_id *member, char ret[static SITE_WHY_SIZE]);
 
 /* The wall clock that the site goes by, ms. */

@@ -185,6 +185,14 @@ struct site_places {
 	struct site_own_address items[BEHAVIOUR_LOCALS_MAX];
 };
 
+/* What was asked of another member. */
+struct site_question {
+	uint32_t request; /* 0: nothing */
+	uint64_t number;
+	struct row_id whom;
+	usec_t until;
+};
+
 struct site {
 	struct site_options options;
 	struct prng prng;
@@ -317,6 +325,7 @@ struct site {
 	struct budget offer_budget;
 	uint64_t links_generation; /* of the ledger, that they follow */
 	usec_t links_poll_at;
+	struct site_question why;
 
 	uint64_t counters[SITE_COUNTS];
 };
@@ -450,6 +459,9 @@ bool site_probe_datagram(struct site *site, const struct site_event *event,
 void site_probes_step(struct site *site, struct site_actions *out);
 usec_t site_probes_wakeup(const struct site *site);
 
+/* Whether one more question of others' may be answered now. */
+bool site_may_answer(struct site *site);
+
 /* As it was measured of late, µs; -1: it was not. What the hub said of late; NULL: nothing. */
 int64_t site_rtt(const struct site *site, const struct row_id *member);
 const struct site_word *site_word(const struct site *site, const struct row_id *member);
@@ -527,6 +539,14 @@ bool site_link_restore(
 void site_save_wish(
 	struct site *site, struct site_actions *out, const struct site_link *link, bool remove);
 void site_link_view(const struct site *site, const struct member *member, struct site_view *ret);
+
+/* why_asked.c: why sites are on the path that they are on. */
+void site_why_command(
+	struct site *site, const struct site_command *command, struct site_actions *out);
+bool site_why_datagram(struct site *site, const struct site_event *event, struct site_actions *out,
+	const struct row_id *sender);
+void site_why_step(struct site *site, struct site_actions *out);
+usec_t site_why_wakeup(const struct site *site);
 
 /* petitions.c: what we ask others for. */
 void site_petitions_step(struct site *site, struct site_actions *out);

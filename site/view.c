@@ -23,6 +23,7 @@ bool site_view(const struct site *site, uint32_t place, struct site_view *ret)
 	*ret = (struct site_view){.id = member->id,
 		.site = member->site,
 		.backbone = peer ? peer->key : certificate.backbone,
+		.links = certificate.links,
 		.address = certificate.address,
 		.subnets = certificate.subnets,
 		.routes = certificate.routes,
