@@ -1,10 +1,10 @@
 #!/bin/bash
 # pairs.sh - every two types of sites, each in a world of its own, four at a time: whether they meet as pairs.txt says.
 #
-#   tests/lab/pairs.sh              all of them
-#   tests/lab/pairs.sh TYPE TYPE    one pair; what was sent is in $BUILD/lab/punch
+#   tests/lab/pairs.sh punch [TYPE TYPE]    by a prober, without agents; what was sent is in $BUILD/lab/punch
+#   tests/lab/pairs.sh agents [TYPE TYPE]   agents, by their first attempt; what they say of it is in $BUILD/lab/why
 #
-# Each line of the table: two types, meets, how, what was tried in the words of punch.py, seconds.
+# With two types that pair alone: two types, meets, how, and further words until the last, the time it took.
 set -u
 cd "${SOURCE:?}" || exit 1
 : "${BUILD:?}"
@@ -12,6 +12,8 @@ cd "${SOURCE:?}" || exit 1
 . tests/tap.sh
 # shellcheck source=tests/lab/world.sh
 . tests/lab/world.sh
+# shellcheck source=tests/lab/collective.sh
+. tests/lab/collective.sh
 
 at_once=4
 seconds_each=60
@@ -29,7 +31,31 @@ stands() {
 	esac
 }
 
-try_pair() {
+# Both have a verdict: a link, or an attempt that failed.
+is_settled() { knows_without_words "$1" "'$2' in s and s['$2']['link']['reason'] in ('direct', 'not_met', 'no_handshake')"; }
+is_direct() { knows_without_words "$1" "s['$2']['path'] == 'direct'"; }
+
+try_agents() {
+	local begun meets=no why=$BUILD/lab/why/$1-$2.txt
+	mkdir -p "$BUILD/lab/why" || exit 1
+	world_begin
+	world_public hub 198.51.100.1
+	stands ann "$1" 2
+	stands bob "$2" 3
+	settle hub ann bob
+	at hub init --name home --endpoint 198.51.100.1 >"$world_dir/words" 2>&1 || { cat "$world_dir/words" >&2; exit 1; }
+	for site in ann bob; do
+		at hub invite "$site" --tag gaming 2>"$world_dir/words" | at "$site" join - >"$world_dir/words" 2>&1 || { cat "$world_dir/words" >&2; exit 1; }
+	done
+	begun=$(moment)
+	world_wait 20 is_settled ann bob && world_wait 20 is_settled bob ann || { at ann why bob >&2; at bob why ann >&2; exit 1; }
+	if is_direct ann bob && is_direct bob ann && reaches ann "$(address_of bob)"; then meets=yes; fi
+	{ at ann why bob; at bob why ann; } >"$why"
+	echo "$1 $2 $meets - $((($(moment) - begun) / 1000)) ms"
+	[ -z "${PAIR_SHOWS:-}" ] || cat "$why" "$world_dir"/*/agent.log >&2
+}
+
+try_punch() {
 	local begun=${EPOCHREALTIME/./}
 	mkdir -p "$BUILD/lab/punch" || exit 1
 	world_begin
@@ -40,8 +66,9 @@ try_pair() {
 	echo "$1 $2 $result $(((${EPOCHREALTIME/./} - begun) / 1000)) ms"
 }
 
-if [ $# -eq 2 ]; then
-	try_pair "$1" "$2"
+kind=${1:?}
+if [ $# -eq 3 ]; then
+	"try_$kind" "$2" "$3"
 	exit
 fi
 
@@ -64,6 +91,10 @@ one_ends() {
 is_expected() {
 	local a b meets how tried
 	read -r a b meets how tried <"$work/$1-$2" || { cat "$work/$1-$2.err"; return 1; }
+	if [ "$kind" = agents ]; then
+		[ "$meets" = "$3" ] || { echo "$a and $b: $meets, not $3"; cat "$BUILD/lab/why/$1-$2.txt"; return 1; }
+		return
+	fi
 	[ "$meets $how" = "$3 $4" ] || { echo "$a and $b: $meets, $how ($tried), not $3, $4"; cat "$BUILD/lab/punch/$1-$2.txt"; return 1; }
 }
 
@@ -89,18 +120,16 @@ begun=$SECONDS
 for pair in "${pairs[@]}"; do
 	[ "${#running[@]}" -lt "$at_once" ] || one_ends
 	read -r a b _ <<<"$pair"
-	timeout -k 10 "$seconds_each" "$0" "$a" "$b" >"$work/$a-$b" 2>"$work/$a-$b.err" </dev/null &
+	timeout -k 10 "$seconds_each" "$0" "$kind" "$a" "$b" >"$work/$a-$b" 2>"$work/$a-$b.err" </dev/null &
 	running[$!]=$a-$b
 done
 while [ "${#running[@]}" -gt 0 ]; do
 	one_ends
 done
-printf '# | %-18s | %-18s | %-5s | %-7s | %-5s | %-5s | %-5s | %s\n' 'type A' 'type B' meets how plain open next ms
 for pair in "${pairs[@]}"; do
 	read -r a b _ <<<"$pair"
-	read -r a b meets how plain open next ms <"$work/$a-$b"
-	printf '# | %-18s | %-18s | %-5s | %-7s | %-5s | %-5s | %-5s | %s\n' "$a" "$b" "$meets" "$how" "$plain" "$open" "$next" "${ms% ms}"
-done
+	sed 's/^/# /' "$work/$a-$b"
+done | column -t
 check "every pair of types is in the table, once" is_whole
 for pair in "${pairs[@]}"; do
 	read -r a b meets how <<<"$pair"
