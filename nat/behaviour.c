@@ -344,6 +344,9 @@ struct behaviour_facts behaviour_facts(const struct behaviour *behaviour)
 	const struct address *router = &behaviour->router;
 	const struct address *outside = &behaviour->outside;
 	struct behaviour_facts facts = {.is_private = behaviour->local_count > 0};
+	struct pairs pairs = compare(behaviour);
+
+	facts.is_one_port = pairs.port_same && !pairs.port_differs && !pairs.address_differs;
 
 	for (uint32_t i = 0; i < behaviour->local_count; i++) {
 		facts.is_private = facts.is_private && is_private(&behaviour->locals[i]);

@@ -21,6 +21,8 @@
 #define CALLS_MAX 5
 #define CALL_AGAIN (400 * USEC_MSEC)
 #define PATH_AGAIN (10 * USEC_SECOND)
+#define ANSWERS_PER_SECOND 20 /* at most ten probes a second come, in a burst */
+#define ANSWERS_BURST 40
 
 /* What WireGuard counts of a packet beside its padded bytes, of a keepalive, of a handshake. */
 #define WIRE_EXTRA 32
@@ -472,6 +474,16 @@ bool site_link_heard(
 	begin_path(site, link);
 	follow_path(site, link, out);
 	return true;
+}
+
+bool site_link_may_answer(struct site *site, const struct row_id *member)
+{
+	struct site_link *link = site_link_of(site, member);
+
+	if (!link)
+		return false;
+	budget_refill(&link->answers, site->now, ANSWERS_PER_SECOND, ANSWERS_BURST);
+	return budget_spend(&link->answers);
 }
 
 bool site_link_probed(struct site *site, struct site_actions *out, const struct row_id *member,

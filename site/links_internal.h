@@ -139,6 +139,7 @@ struct site_link {
 
 	/* A life. */
 	struct link_peer peer;
+	struct budget answers; /* to probes */
 	bool has_path;
 	struct path path;
 	struct seal words;

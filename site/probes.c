@@ -14,8 +14,8 @@
 #define PROBE_ANSWERED_WITHIN (2 * USEC_SECOND)
 #define SURVEY_DONE_WITHIN USEC_SECOND
 #define REMEMBERED_FOR (10 * USEC_SECOND)
-#define ANSWERS_PER_SECOND 200 /* as many links as there may be are probed four times a second */
-#define ANSWERS_BURST 300
+#define ANSWERS_PER_SECOND 50
+#define ANSWERS_BURST 100
 #define WORDS_IN_ANSWER 48
 #define AGE_MAX_S (366 * 24 * 3600)
 
@@ -158,14 +158,18 @@ static void receive_probe(struct site *site, const struct site_event *event,
 		    event->datagram.bytes, event->datagram.size) < 0)
 		return;
 	number = wire_read_uint(&envelope.reader, UINT64_MAX);
-	if (envelope_end(&envelope) < 0 || site_room(out) == 0 || !site_may_answer(site))
+	if (envelope_end(&envelope) < 0 || site_room(out) == 0)
 		return;
 	/* The answer goes the way that the probe came: it is that way which is measured. */
 	if (event->datagram.interface == SITE_BACKBONE) {
-		send_number(
-			site, out, ENVELOPE_PROBE_ANSWER, &event->datagram.from.address, number);
+		if (site_may_answer(site))
+			send_number(site, out, ENVELOPE_PROBE_ANSWER, &event->datagram.from.address,
+				number);
 		return;
 	}
+	/* Each link has a budget of its own: whoever floods one starves no other. */
+	if (!site_link_may_answer(site, sender))
+		return;
 	write_number(site, &writer, bytes, ENVELOPE_PROBE_ANSWER, number);
 	site_link_send(site, out, sender, &event->datagram.from.address, bytes, writer.length);
 }

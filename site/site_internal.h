@@ -520,6 +520,9 @@ bool site_link_outside(struct site *site, const struct site_event *event, struct
 bool site_link_heard(
 	struct site *site, struct site_actions *out, const struct row_id *member, size_t size);
 
+/* Whether one more probe that came over a link may be answered now. */
+bool site_link_may_answer(struct site *site, const struct row_id *member);
+
 /* A probe came back. Returns whether it may have been a link's. */
 bool site_link_probed(struct site *site, struct site_actions *out, const struct row_id *member,
 	enum site_interface interface, uint64_t number);

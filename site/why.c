@@ -61,8 +61,6 @@ static bool is_random(const struct nat_class *class)
 
 static const char *class_word(const struct nat_class *class)
 {
-	if (class->mapping == BEHAVIOUR_UNKNOWN && class->allocation == BEHAVIOUR_PORTS_KEPT)
-		return "keeps the port, as far as the hub can see, which is what direct links need";
 	if (class->mapping == BEHAVIOUR_UNKNOWN)
 		return "has not been seen enough to say how it behaves";
 	if (class->mapping == BEHAVIOUR_INDEPENDENT)
@@ -72,10 +70,17 @@ static const char *class_word(const struct nat_class *class)
 	return "takes another port for everybody, at random (a \"symmetric\" one)";
 }
 
-static void add_classes(struct text *text, const struct link_trial *trial, const char *name)
+static void add_classes(struct text *text, const struct site *site, const struct link_trial *trial,
+	const char *name)
 {
-	add(text, " The router of this site %s; that of %s %s.", class_word(&trial->ours), name,
-		class_word(&trial->theirs));
+	const char *ours = class_word(&trial->ours);
+	const char *theirs = class_word(&trial->theirs);
+
+	if (site->behaviour.class.is_untranslated)
+		add(text, " This site stands on the internet itself; the router of %s %s.", name,
+			theirs);
+	else
+		add(text, " The router of this site %s; that of %s %s.", ours, name, theirs);
 }
 
 /* What was tried. */
@@ -308,7 +313,7 @@ static void add_details(struct text *text, const struct site *site, const struct
 	if (reason == LINK_DIRECT || reason == LINK_HUB_BETTER || reason == LINK_DIED)
 		add_measures(text, link);
 	if (reason == LINK_DIRECT || reason == LINK_NOT_MET)
-		add_classes(text, &link->trial, name);
+		add_classes(text, site, &link->trial, name);
 	if (reason == LINK_NOT_MET) {
 		add_trial(text, site, link, name);
 		add_culprit(text, site, &link->trial, name);

@@ -177,8 +177,11 @@ TEST(allocation_follows_from_the_row_of_ports)
 	behaviour = with_ports("192.0.2.1:7000", "192.0.2.1:7032", "192.0.2.1:7065", NULL);
 	assert_int_equal(behaviour.class.allocation, BEHAVIOUR_PORTS_RANDOM);
 	assert_int_equal(behaviour.class.step, 0);
-	/* Two ports are no row, however near. */
+	/* Two ports are a row where they are near: a hub has no third one to be asked at. */
 	behaviour = with_ports("192.0.2.1:7000", "192.0.2.1:7001", "192.0.2.1:7001", NULL);
+	assert_int_equal(behaviour.class.allocation, BEHAVIOUR_PORTS_SEQUENTIAL);
+	assert_int_equal(behaviour.class.step, 1);
+	behaviour = with_ports("192.0.2.1:7000", "192.0.2.1:7033", "192.0.2.1:7033", NULL);
 	assert_int_equal(behaviour.class.allocation, BEHAVIOUR_PORTS_UNKNOWN);
 }
 

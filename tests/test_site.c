@@ -1169,7 +1169,7 @@ TEST(limits_and_counters_have_names_and_an_end)
 	assert_false(site_limit(hub->site, UINT32_MAX, &limit));
 	for (; site_counter(hub->site, counters, &found_counter); counters++)
 		assert_true(found_counter.name && strlen(found_counter.name) > 0);
-	assert_int_equal(counters, 11 + SYNC_COUNTERS + VERDICTS);
+	assert_int_equal(counters, 14 + SYNC_COUNTERS + VERDICTS);
 	assert_false(site_counter(hub->site, UINT32_MAX, &found_counter));
 }
 
