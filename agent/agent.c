@@ -104,6 +104,23 @@ static void follow_ports(struct agent *agent)
 			"what comes outside the tunnel cannot be heard: %s", strerror(-r));
 }
 
+/* Where a link may take over, or was asked for by traffic, packets by the backbone matter. */
+static void follow_traffic(struct agent *agent)
+{
+	struct prefix networks[SIGHT_NETWORKS_MAX];
+	uint32_t count = 0;
+	int r;
+
+	while (count < SIGHT_NETWORKS_MAX &&
+		site_watches(agent->brain.site, count, &networks[count]))
+		count++;
+	r = sight_follow(
+		agent->sight, carrier_index(agent->carrier, SITE_BACKBONE), networks, count);
+	if (r < 0)
+		log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING,
+			"traffic by the backbone cannot be seen: %s", strerror(-r));
+}
+
 /* What cannot be sent is lost, as on any line: whoever asked asks again. */
 static void perform_send_outside(struct agent *agent, const struct site_action *action)
 {
@@ -415,6 +432,7 @@ void agent_end_turn(struct agent *agent)
 	apply(agent);
 	follow(agent);
 	follow_ports(agent);
+	follow_traffic(agent);
 	keep_port(agent);
 	become(agent);
 	arm(agent);
@@ -479,6 +497,17 @@ static void on_arrival(void *context, const struct tap_arrival *arrival)
 	event.outside.from = arrival->from;
 	event.outside.bytes = arrival->bytes;
 	event.outside.size = arrival->size;
+	agent_feed(agent, &event);
+	agent_end_turn(agent);
+}
+
+static void on_sight(void *context, const struct prefix *seen, uint32_t count)
+{
+	struct agent *agent = context;
+	struct site_event event = {
+		.kind = SITE_EVENT_TRAFFIC, .traffic.count = count, .traffic.items = seen};
+
+	agent_begin_turn(agent);
 	agent_feed(agent, &event);
 	agent_end_turn(agent);
 }
@@ -558,6 +587,7 @@ static int begin_loop(struct agent *agent)
 			agent->loop, i == SITE_BACKBONE ? TUNNEL_PORTS : 1, on_datagram, way);
 	}
 	agent->lookup = lookup_new(agent->loop, &agent->log, on_found, agent);
+	agent->sight = sight_new(agent->loop, on_sight, agent);
 	/* Without it everything goes by the hub. */
 	if (tap_new(&agent->tap, agent->loop, on_arrival, agent, why) < 0)
 		log_write(&agent->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING, "%s", why);
@@ -588,6 +618,7 @@ static void end_events(struct agent *agent)
 	control_end(agent->control);
 	lookup_free(agent->lookup);
 	tap_free(agent->tap);
+	sight_free(agent->sight);
 	for (int i = 0; i < SITE_INTERFACES; i++)
 		tunnel_free(agent->ways[i].tunnel);
 	for (int i = 0; i < SIGNALS; i++) {

@@ -13,6 +13,7 @@
 #include "agent/control.h"
 #include "agent/keeper.h"
 #include "agent/lookup.h"
+#include "agent/sight.h"
 #include "agent/tap.h"
 #include "agent/tunnel.h"
 
@@ -36,6 +37,7 @@ struct agent {
 	struct agent_way ways[SITE_INTERFACES];
 	struct tap *tap; /* NULL: this machine lets us have none */
 	struct tap_ground ground;
+	struct sight *sight;
 	struct lookup *lookup;
 	struct control *control;
 

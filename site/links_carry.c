@@ -631,7 +631,8 @@ static bool is_watched(const struct site *site, const struct row_id *id)
 
 bool site_watches(const struct site *site, uint32_t place, struct prefix *ret)
 {
-	if (site->state != SITE_MEMBER || site->hub_role || site->down)
+	if (site->state != SITE_MEMBER || site->hub_role || site->down ||
+		(site->links.count == 0 && site->options.links.when != SITE_WHEN_TRAFFIC))
 		return false;
 	for (uint32_t i = 0; i < site->ledger.prefixes.count; i++) {
 		struct row_id owner;

@@ -101,15 +101,15 @@ static bool has_fresh_receipt(const struct site *site)
 
 static struct nat_class own_class(const struct site *site)
 {
-	const struct behaviour_class *class = &site->behaviour.class;
-	enum behaviour_scope mapping = class->mapping;
+	const struct behaviour_class *seen = &site->behaviour.class;
+	enum behaviour_scope mapping = seen->mapping;
 
 	/* A router that goes by the address, and not by the port, is a rare one. */
 	if (mapping == BEHAVIOUR_UNKNOWN && behaviour_facts(&site->behaviour).is_one_port)
 		mapping = BEHAVIOUR_INDEPENDENT;
-	return (struct nat_class){.mapping = (uint8_t) class->mapping,
-		.filtering = (uint8_t) class->filtering,
-		.allocation = (uint8_t) class->allocation};
+	return (struct nat_class){.mapping = (uint8_t)mapping,
+		.filtering = (uint8_t)seen->filtering,
+		.allocation = (uint8_t)seen->allocation};
 }
 
 static bool clock_is_off(const struct site *site)
