@@ -310,8 +310,10 @@ static void feed_networks(struct agent *agent)
 	struct prefix networks[SITE_NETWORKS_MAX];
 	struct site_event event = {.kind = SITE_EVENT_NETWORKS, .networks.items = networks};
 
-	if (carrier_networks(agent->carrier, networks, &event.networks.count))
-		agent_feed(agent, &event);
+	if (!carrier_networks(agent->carrier, networks, &event.networks.count))
+		return;
+	mapping_renew(agent->mapping, agent->now);
+	agent_feed(agent, &event);
 }
 
 /* Where this machine is: its ports, and its addresses outside the tunnel. */
@@ -325,11 +327,13 @@ static void feed_places(struct agent *agent)
 		event.places.ports[i] = carrier_port(agent->carrier, (enum site_interface)i);
 	event.places.items = addresses;
 	event.places.deaf = !agent->tap;
-	if (!changed && agent->told_places &&
+	event.places.mapped = mapping_outside(agent->mapping);
+	if (!changed && !agent->mapped && agent->told_places &&
 		memcmp(agent->told_ports, event.places.ports, sizeof agent->told_ports) == 0)
 		return;
 	memcpy(agent->told_ports, event.places.ports, sizeof agent->told_ports);
 	agent->told_places = true;
+	agent->mapped = false;
 	agent_feed(agent, &event);
 }
 
@@ -355,7 +359,8 @@ static void keep_port(struct agent *agent)
 
 static void arm(struct agent *agent)
 {
-	usec_t at = usec_min(site_wakeup(agent->brain.site), carrier_wakeup(agent->carrier));
+	usec_t at = usec_min(mapping_wakeup(agent->mapping),
+		usec_min(site_wakeup(agent->brain.site), carrier_wakeup(agent->carrier)));
 	usec_t left = at - clock_now();
 	struct timeval wait;
 
@@ -375,8 +380,10 @@ void agent_begin_turn(struct agent *agent)
 
 	agent->now = clock_now();
 	agent->log.now = agent->now;
-	if (clock_slept(&agent->clock))
+	if (clock_slept(&agent->clock)) {
+		mapping_renew(agent->mapping, agent->now);
 		agent_feed(agent, &event);
+	}
 }
 
 static bool take_polls(struct agent *agent)
@@ -433,6 +440,9 @@ void agent_end_turn(struct agent *agent)
 	follow(agent);
 	follow_ports(agent);
 	follow_traffic(agent);
+	mapping_follow(agent->mapping, agent->now,
+		site_wants_mapping(agent->brain.site) ? carrier_port(agent->carrier, SITE_LINKS)
+						      : 0);
 	keep_port(agent);
 	become(agent);
 	arm(agent);
@@ -451,6 +461,7 @@ static void on_timer(evutil_socket_t descriptor, short what, void *context)
 	(void)what;
 	agent_begin_turn(agent);
 	carrier_turn(agent->carrier, agent->now);
+	mapping_turn(agent->mapping, agent->now);
 	agent_end_turn(agent);
 }
 
@@ -499,6 +510,17 @@ static void on_arrival(void *context, const struct tap_arrival *arrival)
 	event.outside.size = arrival->size;
 	agent_feed(agent, &event);
 	agent_end_turn(agent);
+}
+
+/* The brain hears of it at the end of the turn. */
+static void on_mapped(void *context)
+{
+	struct agent *agent = context;
+
+	const struct timeval soon = {.tv_sec = 0};
+
+	agent->mapped = true;
+	(void)event_add(agent->timer, &soon);
 }
 
 static void on_sight(void *context, const struct prefix *seen, uint32_t count)
@@ -587,6 +609,9 @@ static int begin_loop(struct agent *agent)
 			agent->loop, i == SITE_BACKBONE ? TUNNEL_PORTS : 1, on_datagram, way);
 	}
 	agent->lookup = lookup_new(agent->loop, &agent->log, on_found, agent);
+	agent->mapping = mapping_new(agent->loop, on_mapped, agent);
+	if (!agent->mapping)
+		return -ENOMEM;
 	agent->sight = sight_new(agent->loop, on_sight, agent);
 	/* Without it everything goes by the hub. */
 	if (tap_new(&agent->tap, agent->loop, on_arrival, agent, why) < 0)
@@ -619,6 +644,7 @@ static void end_events(struct agent *agent)
 	lookup_free(agent->lookup);
 	tap_free(agent->tap);
 	sight_free(agent->sight);
+	mapping_free(agent->mapping);
 	for (int i = 0; i < SITE_INTERFACES; i++)
 		tunnel_free(agent->ways[i].tunnel);
 	for (int i = 0; i < SIGNALS; i++) {

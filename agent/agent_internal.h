@@ -13,6 +13,7 @@
 #include "agent/control.h"
 #include "agent/keeper.h"
 #include "agent/lookup.h"
+#include "agent/mapping.h"
 #include "agent/sight.h"
 #include "agent/tap.h"
 #include "agent/tunnel.h"
@@ -38,6 +39,7 @@ struct agent {
 	struct tap *tap; /* NULL: this machine lets us have none */
 	struct tap_ground ground;
 	struct sight *sight;
+	struct mapping *mapping;
 	struct lookup *lookup;
 	struct control *control;
 
@@ -59,11 +61,13 @@ struct agent {
 	uint16_t kept_ports[SITE_INTERFACES];
 	uint16_t told_ports[SITE_INTERFACES]; /* as the brain knows them */
 	bool told_places;
+	bool mapped; /* the router's port is another one than the brain knows */
 
 	bool started;                                /* that was written down */
 	bool ending;                                 /* everything is being taken off the machine */
 	uint32_t down_asked;                         /* by whom; 0: nobody */
 	uint32_t surveyors[CONTROL_CONNECTIONS_MAX]; /* who wait for a status */
+	uint32_t checker;                            /* who waits for a netcheck; 0: nobody */
 	bool ended;
 	int status;
 };

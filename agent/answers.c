@@ -298,6 +298,46 @@ static bool take_surveyor(struct agent *agent, uint32_t number)
 	return false;
 }
 
+/* How this site stands towards the internet. */
+
+static void answer_fact(struct agent *agent, uint32_t number, const char *name, const char *value)
+{
+	struct control_answer what = {.kind = CONTROL_FACT};
+
+	(void)snprintf(what.text, sizeof what.text, "%s", name);
+	(void)snprintf(what.note, sizeof what.note, "%s", value);
+	answer(agent, number, &what);
+}
+
+static const char *yes_or_no(bool is)
+{
+	return is ? "yes" : "no";
+}
+
+static void answer_standing(struct agent *agent, uint32_t number, struct control_answer *last)
+{
+	struct site_standing standing;
+
+	if (!site_standing(agent->brain.site, &standing))
+		return;
+	answer_fact(agent, number, "mapping", standing.mapping_word);
+	answer_fact(agent, number, "ports", standing.ports_word);
+	answer_fact(agent, number, "public", yes_or_no(standing.is_public));
+	answer_fact(agent, number, "carrier_nat", yes_or_no(standing.is_carrier_nat));
+	answer_fact(agent, number, "double_nat", yes_or_no(standing.is_double_nat));
+	answer_fact(agent, number, "port_mapping",
+		standing.mapped.port != 0 ? "granted" : mapping_word(agent->mapping));
+	for (uint32_t i = 0; i < standing.place_count; i++) {
+		struct control_answer place = {
+			.kind = CONTROL_PLACE, .endpoint = standing.places[i].endpoint};
+
+		(void)snprintf(place.text, sizeof place.text, "%s", standing.places[i].kind);
+		answer(agent, number, &place);
+	}
+	last->endpoint = standing.seen;
+	site_standing_text(&standing, last->text);
+}
+
 /* The brain's answers. */
 
 void agent_reply(struct agent *agent, const struct site_action *action)
@@ -314,10 +354,16 @@ void agent_reply(struct agent *agent, const struct site_action *action)
 		.of = action->reply.of,
 		.age_ms = action->reply.age_ms};
 
-	_Static_assert(sizeof what.text >= sizeof action->reply.text, "an invite fits");
+	_Static_assert(sizeof what.text >= sizeof action->reply.text, "every text fits");
+	_Static_assert(sizeof what.text >= SITE_WHY_SIZE, "an explanation fits");
 	memcpy(what.name, action->reply.name, sizeof what.name);
 	memcpy(what.note, action->reply.note, sizeof what.note);
 	memcpy(what.text, action->reply.text, sizeof action->reply.text);
+	if (action->reply.request != 0 && action->reply.request == agent->checker) {
+		agent->checker = 0;
+		if (what.kind == CONTROL_DONE)
+			answer_standing(agent, action->reply.request, &what);
+	}
 	if (take_surveyor(agent, action->reply.request))
 		answer_status(agent, action->reply.request);
 	else
@@ -494,6 +540,8 @@ static void command(struct agent *agent, uint32_t number, const struct control_r
 		agent_take_down(agent);
 		return;
 	}
+	if (given.kind == SITE_COMMAND_NETCHECK)
+		agent->checker = number;
 	agent_feed(agent, &event);
 	key_wipe(&given.key);
 }

@@ -389,9 +389,11 @@ const struct command commands[] = {
 	{
 		.name = "netcheck",
 		.arguments = "",
-		.summary = "ask from where this site is seen, outside the tunnel",
+		.summary = "say how this site stands towards the internet, and what would help",
 		.help = "The hub is asked on its WireGuard port, from the port of the direct "
-			"links.",
+			"links,\n"
+			"from where it sees this site; the home's router, whether it opens a port.",
+		.options = BIT(OPTION_JSON),
 		.run = command_netcheck,
 	},
 	{

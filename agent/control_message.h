@@ -52,6 +52,7 @@ enum control_answer_kind {
 	CONTROL_INVITE,  /* of a list of invites */
 	CONTROL_EVENT,   /* of the history */
 	CONTROL_PLACE,   /* of a netcheck: a place where this site may be met */
+	CONTROL_FACT,    /* of a netcheck: what the text names is the note */
 };
 
 /* Where a member's traffic goes. */

@@ -11,6 +11,7 @@
 #include "agent/arguments.h"
 #include "agent/asking.h"
 #include "agent/command.h"
+#include "agent/json.h"
 #include "agent/qr.h"
 
 #define DAY_MS (UINT64_C(24) * 3600 * 1000)
@@ -262,22 +263,94 @@ int command_why(const struct invocation *invocation)
 	return asking(invocation, false, &request, ASKING_PATIENCE, show_why, NULL);
 }
 
+/* For people: what it comes to stands first, and comes last. */
+struct netcheck_words {
+	uint32_t count;
+	struct control_answer places[8];
+	char trouble[SITE_NOTE_SIZE]; /* of the port mapping */
+};
+
 static void show_netcheck(const struct control_answer *answer, void *context)
 {
+	struct netcheck_words *words = context;
+	char place[ENDPOINT_TEXT_SIZE];
 	char rtt[USEC_TEXT_SIZE];
 
-	(void)context;
+	if (answer->kind == CONTROL_PLACE && words->count < 8)
+		words->places[words->count++] = *answer;
+	if (answer->kind == CONTROL_FACT && strcmp(answer->text, "port_mapping") == 0)
+		memcpy(words->trouble, answer->note, sizeof words->trouble);
 	if (answer->kind != CONTROL_DONE)
 		return;
 	usec_print(answer->rtt_us, rtt);
-	(void)printf("the hub sees this site at %s, and answers in %s\n", answer->text, rtt);
+	endpoint_print(&answer->endpoint, place);
+	(void)printf(
+		"the hub sees this site at %s, and answers in %s\n%s\n", place, rtt, answer->text);
+	if (words->trouble[0] && strcmp(words->trouble, "granted") != 0)
+		(void)printf("No port was opened: %s.\n", words->trouble);
+	(void)printf("Friends are told of these places:\n");
+	for (uint32_t i = 0; i < words->count; i++) {
+		endpoint_print(&words->places[i].endpoint, place);
+		(void)printf("  %-9s %s\n", words->places[i].text, place);
+	}
+}
+
+/* For scripts: facts come first, then places, then the end. */
+struct netcheck_json {
+	struct json json;
+	bool begun;
+	bool places;
+};
+
+static void json_netcheck(const struct control_answer *answer, void *context)
+{
+	struct netcheck_json *out = context;
+	char place[ENDPOINT_TEXT_SIZE];
+	bool is = strcmp(answer->note, "yes") == 0;
+
+	if (answer->kind != CONTROL_FACT && answer->kind != CONTROL_PLACE &&
+		answer->kind != CONTROL_DONE)
+		return;
+	if (!out->begun) {
+		json_init(&out->json, stdout);
+		json_object(&out->json, NULL);
+		out->begun = true;
+	}
+	if (answer->kind == CONTROL_FACT) {
+		if (is || strcmp(answer->note, "no") == 0)
+			json_bool(&out->json, answer->text, is);
+		else
+			json_text(&out->json, answer->text, answer->note);
+		return;
+	}
+	if (!out->places)
+		json_array(&out->json, "places");
+	out->places = true;
+	endpoint_print(&answer->endpoint, place);
+	if (answer->kind == CONTROL_PLACE) {
+		json_object(&out->json, NULL);
+		json_text(&out->json, "kind", answer->text);
+		json_text(&out->json, "endpoint", place);
+		json_object_end(&out->json);
+		return;
+	}
+	json_array_end(&out->json);
+	json_text(&out->json, "seen", place);
+	json_thousandths(&out->json, "hub_rtt_ms", answer->rtt_us);
+	json_text(&out->json, "advice", answer->text);
+	json_object_end(&out->json);
+	json_end(&out->json);
 }
 
 int command_netcheck(const struct invocation *invocation)
 {
 	struct control_request request = asking_for(SITE_COMMAND_NETCHECK);
+	struct netcheck_words words = {.count = 0};
+	struct netcheck_json out = {.begun = false};
 
-	return asking(invocation, false, &request, ASKING_PATIENCE, show_netcheck, NULL);
+	if (invocation->given[OPTION_JSON])
+		return asking(invocation, false, &request, ASKING_PATIENCE, json_netcheck, &out);
+	return asking(invocation, false, &request, ASKING_PATIENCE, show_netcheck, &words);
 }
 
 /* Admins. */

@@ -537,6 +537,19 @@ bool site_links_listen(const struct site *site)
 	return false;
 }
 
+bool site_wants_mapping(const struct site *site)
+{
+	for (uint32_t i = 0; i < site->links.count && operates(site); i++) {
+		const struct site_link *link = table_at(&site->links, i);
+		const struct member *member = ledger_find(&site->ledger, &link->member);
+
+		if (link->stage != LINK_RESTS ||
+			(member && site_link_idleness(site, member) == LINK_NEW))
+			return true;
+	}
+	return operates(site) && site->netcheck_request != 0;
+}
+
 bool site_link_is_routed(const struct site *site, const struct row_id *member)
 {
 	const struct site_link *link = site_link_of(site, member);

@@ -221,6 +221,7 @@ static void choose_places(const struct site *site, struct site_link *link,
 	struct candidate_proof ours = {.receipt_count = 0};
 	struct candidates places;
 	struct candidate_proof proof;
+	uint32_t expected = 0;
 
 	candidates_init(&places);
 	prove(site, member, theirs, &proof);
@@ -233,13 +234,15 @@ static void choose_places(const struct site *site, struct site_link *link,
 	for (uint32_t i = 0; i < places.count; i++) {
 		uint32_t budget = candidate_budget(&places.items[i], &proof, link->trial.same_home);
 
+		/* Another home's own addresses are none here, and nobody expects them to be. */
+		expected += places.items[i].kind == CANDIDATE_LAN && budget == 0;
 		if (budget == 0)
 			continue;
 		options->places[options->count++] = (struct meeting_place_offered){
 			places.items[i].endpoint, budget >= CANDIDATE_BUDGET};
 	}
 	link->trial.places = (uint8_t)options->count;
-	link->trial.refused = (uint8_t)(theirs->candidate_count - options->count);
+	link->trial.refused = (uint8_t)(theirs->candidate_count - options->count - expected);
 }
 
 static void begin_meeting(struct site *site, struct site_link *link, struct site_actions *out,

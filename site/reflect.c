@@ -14,7 +14,8 @@
 #define LABEL "collective reflection"
 #define FIRST_AFTER (100 * USEC_MSEC) /* the word that opens is on its way */
 #define AGAIN_AFTER USEC_SECOND
-#define FRESH_FOR (20 * USEC_SECOND) /* below what routers forget in, with time for an answer */
+#define FRESH_FOR (20 * USEC_SECOND)    /* below what routers forget in, with time for an answer */
+#define MAPPED_WITHIN (500 * USEC_MSEC) /* a router at home answers sooner */
 #define OTHER_WITHIN (300 * USEC_MSEC)
 #define SILENCES_MAX 3
 #define NETCHECK_WITHIN (5 * USEC_SECOND)
@@ -310,12 +311,13 @@ void site_netcheck(struct site *site, const struct site_command *command, struct
 static void step_netcheck(struct site *site, struct site_actions *out)
 {
 	const struct site_reflector *reflector = &site->reflector;
+	bool settled = site->ground.mapped.port != 0 ||
+		       site->now >= site->netcheck_from + MAPPED_WITHIN;
 	struct site_action *action;
 
 	if (site->netcheck_request == 0 || site_room(out) == 0)
 		return;
-	if (reflector->seen_at >= site->netcheck_from &&
-		reflector->seen.address.family != ADDRESS_NONE) {
+	if (reflector->seen_at >= site->netcheck_from && site_reflect_is_fresh(site) && settled) {
 		site_reply(out, site->netcheck_request, SITE_REPLY_DONE, "");
 		action = &out->items[out->count - 1];
 		endpoint_print(&reflector->seen, action->reply.text);
@@ -356,8 +358,12 @@ usec_t site_reflect_wakeup(const struct site *site)
 	usec_t at = wants(site) ? usec_min(site->reflector.next_at, site->reflect_until)
 				: USEC_NEVER;
 
-	return site->netcheck_request != 0 ? usec_min(at, site->netcheck_from + NETCHECK_WITHIN)
-					   : at;
+	if (site->netcheck_request == 0)
+		return at;
+	at = usec_min(at, site->netcheck_from + NETCHECK_WITHIN);
+	return site->now < site->netcheck_from + MAPPED_WITHIN
+		       ? usec_min(at, site->netcheck_from + MAPPED_WITHIN)
+		       : at;
 }
 
 void site_reflect_want(struct site *site, usec_t until)

@@ -519,8 +519,31 @@ bool site_wants_mapping(const struct site *site);
  */
 bool site_watches(const struct site *site, uint32_t place, struct prefix *ret);
 
+/* How this site stands towards the internet, as it was seen last. */
+struct site_standing {
+	struct endpoint seen; /* from the links' port; no address: the hub has not said */
+	int64_t rtt_us;
+	struct endpoint mapped; /* by the router; port 0: none */
+	uint16_t port;          /* of the links */
+	bool is_public;         /* no router translates */
+	bool is_carrier_nat;
+	bool is_double_nat;
+	int mapping; /* as nat/behaviour.h numbers it */
+	const char *mapping_word;
+	const char *ports_word;
+	uint32_t place_count;
+	struct {
+		const char *kind;
+		struct endpoint endpoint;
+	} places[8];
+};
+
+/* Returns false where there is nothing to say: of a hub, or of no member. */
+bool site_standing(const struct site *site, struct site_standing *ret);
+
 /* Why this site and a member are on the path that they are on, in one paragraph. */
 #define SITE_WHY_SIZE SITE_TEXT_SIZE
+void site_standing_text(const struct site_standing *standing, char ret[static SITE_WHY_SIZE]);
 void site_why(const struct site *site, const struct row_id *member, char ret[static SITE_WHY_SIZE]);
 
 /* The wall clock that the site goes by, ms. */

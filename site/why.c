@@ -142,12 +142,15 @@ static void add_trial(
 		return;
 	add(text, " Tried ");
 	add_span(text, site->now - trial->at);
-	add(text, " ago, attempt %u: %u places of %s were called, %u packets of it came.",
-		(unsigned)trial->attempt + 1, (unsigned)trial->places, name,
-		(unsigned)trial->heard);
+	add(text, " ago, attempt %u: %u place%s of %s called, %u packet%s of it came.",
+		(unsigned)trial->attempt + 1, (unsigned)trial->places,
+		trial->places == 1 ? "" : "s", name, (unsigned)trial->heard,
+		trial->heard == 1 ? "" : "s");
 	if (trial->refused > 0)
-		add(text, " %u more were named and not called, as they cannot be %s.",
-			(unsigned)trial->refused, trial->same_home ? "right" : "reached from here");
+		add(text,
+			" %u more that it named lead through the tunnel, or to networks that are "
+			"kept apart here.",
+			(unsigned)trial->refused);
 }
 
 static void add_next(struct text *text, const struct site *site, const struct site_link *link)
