@@ -75,7 +75,7 @@ struct behaviour_facts {
 	bool is_private;     /* this machine's addresses of the family all are */
 	bool is_carrier_nat; /* the provider translates, too: 100.64.0.0/10 is in between */
 	bool is_double_nat;  /* two routers translate, whoever has the second */
-	bool is_one_port;    /* two ports of one reflector saw the same, and nothing else was seen */
+	bool is_one_port; /* two ports of one reflector saw the same, and nothing else was seen */
 };
 
 void behaviour_init(struct behaviour *behaviour, enum address_family family);

@@ -288,6 +288,18 @@ static void take_networks(struct site *site, const struct site_event *event)
 	}
 }
 
+static bool places_equal(const struct site_places *a, const struct site_places *b)
+{
+	bool same = a->count == b->count && a->deaf == b->deaf &&
+		    endpoint_equal(&a->mapped, &b->mapped) &&
+		    a->ports[SITE_LINKS] == b->ports[SITE_LINKS];
+
+	for (uint32_t i = 0; i < a->count && same; i++)
+		same = address_equal(&a->items[i].address, &b->items[i].address) &&
+		       a->items[i].containers == b->items[i].containers;
+	return same;
+}
+
 static void take_places(struct site *site, const struct site_event *event)
 {
 	struct site_places *places = &site->ground;
@@ -303,7 +315,7 @@ static void take_places(struct site *site, const struct site_event *event)
 		locals[places->count++] = event->places.items[i].address;
 	}
 	behaviour_set_locals(&site->behaviour, locals, places->count);
-	if (memcmp(&before, places, sizeof before) != 0)
+	if (!places_equal(&before, places))
 		site_links_reset(site);
 }
 
@@ -544,22 +556,23 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_MEMBER_GONE] = "%s was expelled",
 		[SITE_LOG_MEMBER_LEFT] = "%s has left",
 		[SITE_LOG_HUB_SUSPECT] = "hub %s was not heard for 55 s",
-		[SITE_LOG_HUB_DOWN] = "hub %s was not heard for 3 minutes: it is down, or UDP does "
-				      "not get through",
+		[SITE_LOG_HUB_DOWN] =
+			("hub %s was not heard for 3 minutes: it is down, or UDP does "
+			 "not get through"),
 		[SITE_LOG_HUB_BACK] = "hub %s is heard",
 		[SITE_LOG_SITE_DOWN] = "%s was not heard for 3 minutes",
 		[SITE_LOG_SITE_BACK] = "%s is heard",
-		[SITE_LOG_STRANGER] = "another identity tried the invite of %s: if nobody knows "
-				      "why, withdraw it",
+		[SITE_LOG_STRANGER] = ("another identity tried the invite of %s: if nobody knows "
+				       "why, withdraw it"),
 		[SITE_LOG_EQUIVOCATION] = "the key of %s is used twice",
 		[SITE_LOG_CLOCK_OFF] = "this machine's clock is off by %lld s: going by the hub's",
 		[SITE_LOG_CLOCK_WELL] = "this machine's clock is right again",
 		[SITE_LOG_EXPELLED] = "this site was expelled",
 		[SITE_LOG_RIVAL] = "%s claims what another member has",
-		[SITE_LOG_ROUTE_REFUSED] = "%s overlaps a network that this machine is in, or one "
-					   "that is isolated: it is left out",
-		[SITE_LOG_SAVE_FAILED] = "the state could not be saved (error %lld): is the disk "
-					 "full?",
+		[SITE_LOG_ROUTE_REFUSED] = ("%s overlaps a network that this machine is in, or one "
+					    "that is isolated: it is left out"),
+		[SITE_LOG_SAVE_FAILED] = ("the state could not be saved (error %lld): is the disk "
+					  "full?"),
 		[SITE_LOG_SAVE_WELL] = "the state is saved again",
 		[SITE_LOG_KEY_CHANGED] = "the WireGuard key was changed",
 		[SITE_LOG_CERTIFICATE_ENDS] = "the certificate of %s ends soon",
@@ -569,8 +582,8 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_LINK_DEAD] =
 			"the direct way to %s does not answer: packets go by the hub",
 		[SITE_LOG_LINK_ENDED] = "the direct link with %s has ended: packets go by the hub",
-		[SITE_LOG_PETITION] = "%s asks for other networks: \"collective approve\" allows "
-				      "them",
+		[SITE_LOG_PETITION] = ("%s asks for other networks: \"collective approve\" allows "
+				       "them"),
 	};
 
 	return code < SITE_LOG_CODES ? texts[code] : "";

@@ -4,9 +4,9 @@
 _collective() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
 	local commands='admin root init invite invites uninvite approve join status expel leave rotate
-		endpoint doctor netcheck route events ping up down agent config backup restore version help'
+		endpoint doctor link unlink why netcheck route events ping up down agent config backup restore version help'
 	local options='--config --state --run --json --passphrase-file
-		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --no-start --qr --force --help --version'
+		--name --endpoint --supernet --subnet --tag --route --expires --approve --watch --no-start --qr --force --for --help --version'
 	local keys='site.name site.lan interfaces.implementation
 		interfaces.backbone.name interfaces.backbone.port interfaces.backbone.mtu
 		interfaces.links.name interfaces.links.port interfaces.links.mtu
@@ -17,7 +17,7 @@ _collective() {
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		case $word in
-		--config | --state | --run | --passphrase-file | --name | --endpoint | --supernet | --subnet | --tag | --route | --expires) i=$((i + 1)) ;;
+		--config | --state | --run | --passphrase-file | --name | --endpoint | --supernet | --subnet | --tag | --route | --expires | --for) i=$((i + 1)) ;;
 		-*) ;;
 		*) words+=("$word") ;;
 		esac

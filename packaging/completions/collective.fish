@@ -23,6 +23,7 @@ complete -c collective -l approve -d 'let nobody in before it is approved'
 complete -c collective -l no-start -d 'write the state and start no agent'
 complete -c collective -l qr -d 'draw the invite as well'
 complete -c collective -l force -d 'do it although others lose by it'
+complete -c collective -l for -x -d 'how long the link is wanted'
 complete -c collective -s h -l help -d 'explain, and do nothing'
 complete -c collective -s V -l version -d 'print the version'
 
@@ -31,7 +32,10 @@ complete -c collective -n __fish_use_subcommand -a admin -d 'offer to be an admi
 complete -c collective -n __fish_use_subcommand -a root -d 'keep the root key elsewhere, or take it back'
 complete -c collective -n __fish_use_subcommand -a route -d 'announce networks of this home, or no more'
 complete -c collective -n __fish_use_subcommand -a doctor -d 'look what may stand in the way'
-complete -c collective -n __fish_use_subcommand -a netcheck -d 'ask from where this site is seen'
+complete -c collective -n __fish_use_subcommand -a netcheck -d 'say how this site stands towards the internet'
+complete -c collective -n __fish_use_subcommand -a link -d 'ask for a direct link with a member'
+complete -c collective -n __fish_use_subcommand -a unlink -d 'end the direct link with a member'
+complete -c collective -n __fish_use_subcommand -a why -d 'say why a member is reached the way it is'
 complete -c collective -n __fish_use_subcommand -a ping -d 'ask a member how far it is'
 complete -c collective -n __fish_use_subcommand -a init -d "found a collective"
 complete -c collective -n __fish_use_subcommand -a invite -d "make an invite for a friend"

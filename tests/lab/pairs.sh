@@ -48,7 +48,10 @@ try_agents() {
 		at hub invite "$site" --tag gaming 2>"$world_dir/words" | at "$site" join - >"$world_dir/words" 2>&1 || { cat "$world_dir/words" >&2; exit 1; }
 	done
 	begun=$(moment)
-	world_wait 20 is_settled ann bob && world_wait 20 is_settled bob ann || { at ann why bob >&2; at bob why ann >&2; exit 1; }
+	if ! world_wait 20 is_settled ann bob || ! world_wait 20 is_settled bob ann; then
+		{ at ann why bob; at bob why ann; } >&2
+		exit 1
+	fi
 	if is_direct ann bob && is_direct bob ann && reaches ann "$(address_of bob)"; then meets=yes; fi
 	{ at ann why bob; at bob why ann; } >"$why"
 	echo "$1 $2 $meets - $((($(moment) - begun) / 1000)) ms"
