@@ -14,7 +14,8 @@
 #define LOOKS_WITHIN (1500 * USEC_MSEC)
 #define LOOKS_AGAIN (10 * USEC_SECOND)
 #define REFLECTED_FOR (2 * USEC_MINUTE) /* beyond now, while one is wanted */
-#define ROOM_FOR_ONE 40                 /* actions that a link may need in a step */
+#define AWAY_MOST (5 * USEC_MINUTE)
+#define ROOM_FOR_ONE 40 /* actions that a link may need in a step */
 #define POLL_OTHERS USEC_SECOND
 
 /* Rows. */
@@ -238,6 +239,15 @@ static void begin(struct site *site, struct site_link *link)
 		site_reflect_now(site);
 }
 
+/* What there was before goes on being looked at: it may come back, or be all there is. */
+static void fall_back(struct site *site, struct site_link *link, enum link_reason reason)
+{
+	if (link->peer.told)
+		site_link_turn(site, link, LINK_LIVES, LINK_DIED);
+	else
+		site_link_turn(site, link, LINK_RESTS, reason);
+}
+
 static void look(struct site *site, struct site_link *link, struct site_actions *out)
 {
 	if (is_seen(site, link)) {
@@ -248,23 +258,18 @@ static void look(struct site *site, struct site_link *link, struct site_actions 
 			return;
 		}
 		link->next_at = site->now + LOOKS_AGAIN;
-		site_link_turn(site, link, LINK_RESTS, LINK_UNSEEN);
+		fall_back(site, link, LINK_UNSEEN);
 	}
 }
 
-/* First at once again, then ever more rarely: somebody who is away costs little. */
+/* Ever more rarely: somebody who is away costs little. */
 static void miss_answer(struct site *site, struct site_link *link)
 {
-	usec_t pause = link->unanswered == 0
-			       ? 0
-			       : usec_min(
-					 USEC_SECOND << (link->unanswered < 9 ? link->unanswered - 1
-									      : 9),
-					 5 * USEC_MINUTE);
+	uint32_t doublings = link->unanswered < 9 ? link->unanswered : 9;
 
 	link->unanswered++;
-	link->next_at = site->now + pause;
-	site_link_turn(site, link, LINK_RESTS, LINK_UNANSWERED);
+	link->next_at = site->now + usec_min(USEC_SECOND << doublings, AWAY_MOST);
+	fall_back(site, link, LINK_UNANSWERED);
 }
 
 static void rest(struct site *site, struct site_link *link, const struct member *member)
@@ -309,6 +314,11 @@ static bool is_withdrawn(struct site *site, struct site_link *link, struct site_
 	return true;
 }
 
+static bool is_dead(const struct site_link *link)
+{
+	return !link->has_path || link->path.dead_at != USEC_NEVER;
+}
+
 static void live(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct member *member)
 {
@@ -319,6 +329,12 @@ static void live(struct site *site, struct site_link *link, struct site_actions 
 	else if (!link->invited && !link->released)
 		site_link_release(site, link, out);
 	site_link_step_path(site, link, out);
+	if (link->stage != LINK_LIVES || !wanted || !is_dead(link) || site->now < link->next_at ||
+		site_link_obstacle(site) != LINK_NEW)
+		return;
+	/* Another way is looked for at once: what was there may never come back. */
+	begin(site, link);
+	site_reflect_want(site, site->now + REFLECTED_FOR);
 }
 
 static void step_one(struct site *site, struct site_link *link, struct site_actions *out)
@@ -335,9 +351,15 @@ static void step_one(struct site *site, struct site_link *link, struct site_acti
 		return;
 	case LINK_LOOKS:
 		look(site, link, out);
+		if (link->has_path && link->stage != LINK_MEETS)
+			site_link_step_path(site, link, out);
 		return;
 	case LINK_OFFERS:
-		if (site->now >= link->until)
+		if (link->has_path)
+			site_link_step_path(site, link, out);
+		if (link->stage != LINK_OFFERS)
+			return;
+		if (site->now >= link->until && !site_link_offer_again(site, link, out))
 			miss_answer(site, link);
 		return;
 	case LINK_ANSWERS:
@@ -436,10 +458,13 @@ static usec_t wakeup_of(const struct site *site, const struct site_link *link)
 		at = usec_min(at, meeting_wakeup(&link->meeting));
 		break;
 	case LINK_LIVES:
-	case LINK_LEAVES:
+		if (is_dead(link))
+			at = usec_min(at, rest_wakeup(site, link));
 		break;
 	case LINK_LOOKS:
 	case LINK_OFFERS:
+	case LINK_LEAVES:
+		break;
 	case LINK_ANSWERS:
 	case LINK_STAGES:
 		return at;
@@ -481,7 +506,7 @@ void site_links_reset(struct site *site)
 
 		quiet_reset(&link->quiet);
 		link->unanswered = 0;
-		if (link->stage == LINK_RESTS)
+		if (link->stage == LINK_RESTS || link->stage == LINK_LIVES)
 			link->next_at = site->now;
 		if (link->stage == LINK_LIVES && link->has_path)
 			path_doubted(&link->path, site->now);

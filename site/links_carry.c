@@ -369,9 +369,7 @@ static void take_way(
 /* The path will not come back by itself; without a hub it is the only one there is. */
 static void give_up(struct site *site, struct site_link *link, struct site_actions *out)
 {
-	bool met = link->stage != LINK_CALLS;
-
-	if (!met) {
+	if (link->stage == LINK_CALLS) {
 		site_link_fail(site, link, out, LINK_NO_HANDSHAKE);
 		return;
 	}

@@ -125,6 +125,9 @@ struct site_link {
 	struct offer_pair pair;
 	struct hash offered;
 	usec_t offered_at;
+	uint8_t sent[OFFER_SIZE_MAX]; /* the offer, or the answer: what was lost is sent again */
+	uint16_t sent_size;
+	uint8_t sent_times;
 	struct offer theirs; /* that is to be answered */
 	struct hash theirs_hash;
 	struct link_keys keys;
@@ -174,6 +177,8 @@ const struct site_pair *site_link_pair(const struct site *site);
 void site_link_places(const struct site *site, struct candidates *ret);
 bool site_link_knows_places(const struct site *site);
 void site_link_offer(struct site *site, struct site_link *link, struct site_actions *out);
+/* Nobody answers: the offer goes once more. Returns false where that was done often enough. */
+bool site_link_offer_again(struct site *site, struct site_link *link, struct site_actions *out);
 void site_link_answer(struct site *site, struct site_link *link, struct site_actions *out);
 void site_link_meet(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct meeting_actions *actions);

@@ -14,6 +14,7 @@
 #define LISTEN_FOR (20 * USEC_SECOND)
 #define CALL_WITHIN (6 * USEC_SECOND)
 #define QUIET_AT_LEAST (35 * USEC_SECOND)
+#define OFFER_TIMES 4
 #define CLOCK_STALE_MS (5 * 60 * 1000)
 #define OFFERS_PER_SECOND 20
 #define OFFERS_BURST 60
@@ -148,6 +149,18 @@ static struct offer_ends ends_of(const struct site *site, const struct certifica
 		.other_links = other ? &other->links : NULL};
 }
 
+/* What is on its way to the other end, as it was written. */
+static void send_again(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct member *member)
+{
+	struct certificate other;
+
+	ledger_certificate(&site->ledger, member, &other);
+	link->sent_times++;
+	site_send(out, &site->collective.address, &other.address, SITE_PORT, link->sent,
+		link->sent_size);
+}
+
 static usec_t hub_rtt(const struct site *site, const struct site_link *link)
 {
 	int64_t rtt = -1;
@@ -159,13 +172,19 @@ static usec_t hub_rtt(const struct site *site, const struct site_link *link)
 	return rtt < 0 ? HUB_RTT_UNKNOWN : rtt;
 }
 
+/* Doubled each time: the other end may have to ask first from where it is seen. */
+static usec_t patience(const struct site *site, const struct site_link *link)
+{
+	usec_t first = 3 * hub_rtt(site, link);
+
+	return (first > ANSWER_AT_LEAST ? first : ANSWER_AT_LEAST) << (link->sent_times - 1);
+}
+
 void site_link_offer(struct site *site, struct site_link *link, struct site_actions *out)
 {
 	const struct member *member = ledger_find(&site->ledger, &link->member);
-	usec_t patience = 3 * hub_rtt(site, link);
 	struct certificate other;
 	struct offer_ends ends;
-	uint8_t bytes[OFFER_SIZE_MAX];
 	struct offer offer;
 	int size;
 
@@ -173,12 +192,14 @@ void site_link_offer(struct site *site, struct site_link *link, struct site_acti
 	ends = ends_of(site, &other);
 	offer_pair_draw(&link->pair, &site->prng);
 	describe(site, link, &offer);
-	size = offer_write(&offer, &ends, &link->pair, NULL, bytes);
+	size = offer_write(&offer, &ends, &link->pair, NULL, link->sent);
 	if (size < 0) {
 		site_link_fail(site, link, out, LINK_NOT_MET);
 		return;
 	}
-	link->offered = offer_hash(bytes, (size_t)size);
+	link->offered = offer_hash(link->sent, (size_t)size);
+	link->sent_size = (uint16_t)size;
+	link->sent_times = 0;
 	link->offered_at = site->now;
 	link->offerer = true;
 	link->trial = (struct link_trial){.at = site->now,
@@ -186,9 +207,18 @@ void site_link_offer(struct site *site, struct site_link *link, struct site_acti
 		.attempt = offer.attempt,
 		.ours = offer.nat,
 		.rtt_us = -1};
-	site_send(out, &site->collective.address, &other.address, SITE_PORT, bytes, (size_t)size);
+	send_again(site, link, out, member);
 	site_link_turn(site, link, LINK_OFFERS, LINK_OFFERED);
-	link->until = site->now + (patience > ANSWER_AT_LEAST ? patience : ANSWER_AT_LEAST);
+	link->until = site->now + patience(site, link);
+}
+
+bool site_link_offer_again(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	if (link->sent_times == OFFER_TIMES)
+		return false;
+	send_again(site, link, out, ledger_find(&site->ledger, &link->member));
+	link->until = site->now + patience(site, link);
+	return true;
 }
 
 /* Meeting. */
@@ -285,7 +315,6 @@ static void reply(struct site *site, struct site_link *link, struct site_actions
 	struct offer_pair pair;
 	struct certificate other;
 	struct offer_ends ends;
-	uint8_t bytes[OFFER_SIZE_MAX];
 	struct hash hash;
 	int size;
 
@@ -300,15 +329,16 @@ static void reply(struct site *site, struct site_link *link, struct site_actions
 	answer.offer = link->theirs_hash;
 	answer.verdict = verdict;
 	answer.initiates = link->theirs.clock_off && !clock_is_off(site);
-	size = offer_write(&answer, &ends, &pair, &link->theirs, bytes);
+	size = offer_write(&answer, &ends, &pair, &link->theirs, link->sent);
+	link->sent_size = (uint16_t)(size > 0 ? size : 0);
+	link->sent_times = 0;
 	if (size < 0 || verdict != OFFER_ACCEPTED) {
 		if (size > 0)
-			site_send(out, &site->collective.address, &other.address, SITE_PORT, bytes,
-				(size_t)size);
+			send_again(site, link, out, member);
 		key_wipe(&pair.private_key);
 		return;
 	}
-	hash = offer_hash(bytes, (size_t)size);
+	hash = offer_hash(link->sent, (size_t)size);
 	if (link_keys_derive(&link->keys, &pair, false, &site_link_pair(site)->secret,
 		    &link->theirs.ephemeral, &other.links, &link->theirs_hash, &hash) == 0) {
 		make_way(site, link, out);
@@ -321,8 +351,7 @@ static void reply(struct site *site, struct site_link *link, struct site_actions
 			.attempt = link->theirs.attempt,
 			.ours = answer.nat,
 			.rtt_us = -1};
-		site_send(out, &site->collective.address, &other.address, SITE_PORT, bytes,
-			(size_t)size);
+		send_again(site, link, out, member);
 		begin_meeting(site, link, out, member, &link->theirs, hub_rtt(site, link));
 	}
 	key_wipe(&pair.private_key);
@@ -380,6 +409,21 @@ static enum offer_verdict judge(struct site *site, struct site_link *link,
 	return spend_attempt(site, link) ? OFFER_ACCEPTED : OFFER_BUSY;
 }
 
+/* An offer that came before: its answer was lost, or is not there yet. */
+static bool is_known(struct site *site, const struct site_event *event, struct site_actions *out,
+	const struct member *member)
+{
+	struct hash hash = offer_hash(event->datagram.bytes, event->datagram.size);
+	struct site_link *link = site_link_of(site, &member->id);
+
+	if (!link || !hash_equal(&hash, &link->theirs_hash))
+		return false;
+	if ((link->stage == LINK_MEETS || link->stage == LINK_CALLS) && !link->offerer &&
+		link->sent_times < OFFER_TIMES)
+		send_again(site, link, out, member);
+	return true;
+}
+
 static void receive_offer(struct site *site, const struct site_event *event,
 	struct site_actions *out, const struct member *member)
 {
@@ -389,6 +433,8 @@ static void receive_offer(struct site *site, const struct site_event *event,
 	struct site_link *link;
 	struct offer theirs;
 
+	if (is_known(site, event, out, member))
+		return;
 	ledger_certificate(&site->ledger, member, &other);
 	if (offer_read(&theirs, &ends, NULL, event->datagram.bytes, event->datagram.size) < 0 ||
 		!key_equal(&theirs.site, &other.site)) {

@@ -184,8 +184,10 @@ void site_learned(struct site *site, const struct ledger_outcome *outcome, struc
 	}
 	if (outcome->kind == FACT_RECORD && self)
 		author_heard(&site->author, site->now, outcome->row.sequence);
-	if (outcome->kind == FACT_RECORD && member && !self)
+	if (outcome->kind == FACT_RECORD && member && !self) {
 		tell_record(site, out, member);
+		site_links_heard_of(site, &member->id);
+	}
 	if (outcome->kind == FACT_CERTIFICATE && member && outcome->verdict == VERDICT_NEW &&
 		member->version == 1 && !self && site->state == SITE_MEMBER)
 		log_member(site, out, SITE_LOG_MEMBER_NEW, member);

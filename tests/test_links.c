@@ -5,6 +5,7 @@
  */
 #include "tests/test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,11 +112,376 @@ TEST(pairs_meet_where_their_routers_allow_it)
 	}
 }
 
+/* Life. */
+
+static struct world *linked(uint64_t seed)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, seed);
+
+	world_run(world, 5 * USEC_SECOND);
+	assert_true(both_direct(world));
+	return world;
+}
+
+static void run_for(struct world *world, usec_t span)
+{
+	world_run(world, world->now + span);
+}
+
+/* Both ping each other every 10 ms. Returns how many got no answer; the last ones have time. */
+static uint32_t lost_of(struct world *world, usec_t span)
+{
+	struct host *a = &world->hosts[1];
+	struct host *b = &world->hosts[2];
+	uint32_t before = a->pings_sent - a->pings_answered + b->pings_sent - b->pings_answered;
+
+	for (usec_t passed = 0; passed < span; passed += 10 * USEC_MSEC) {
+		host_ping(a, b);
+		host_ping(b, a);
+		run_for(world, 10 * USEC_MSEC);
+	}
+	run_for(world, USEC_SECOND);
+	return a->pings_sent - a->pings_answered + b->pings_sent - b->pings_answered - before;
+}
+
+static void give(struct world *world, uint32_t number, enum site_command_kind kind,
+	const char *name, uint64_t lifetime_ms)
+{
+	struct site_command command = {.kind = kind, .request = 5, .lifetime_ms = lifetime_ms};
+
+	(void)snprintf(command.name, sizeof command.name, "%s", name);
+	host_command(&world->hosts[number], &command);
+}
+
+static const struct site_link *link_of(const struct world *world, uint32_t from, uint32_t to)
+{
+	return site_link_of(world->hosts[from].site, &world->hosts[to].id);
+}
+
+static uint32_t links_peers(const struct world *world, uint32_t number)
+{
+	return wireguard_peer_count(world->hosts[number].links);
+}
+
+TEST(one_end_calls_and_the_other_waits_to_be_called)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct world *world = linked(seed);
+
+		assert_int_equal(
+			link_of(world, 1, 2)->initiates + link_of(world, 2, 1)->initiates, 1);
+		assert_int_equal(link_of(world, 1, 2)->calls + link_of(world, 2, 1)->calls, 1);
+		world_free(world);
+	}
+}
+
+TEST(the_first_packet_goes_at_once_by_the_hub)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_TRAFFIC, 3);
+
+	(void)state;
+	run_for(world, 20 * USEC_SECOND);
+	assert_false(both_direct(world));
+	assert_int_equal(lost_of(world, 3 * USEC_SECOND), 0);
+	assert_true(both_direct(world));
+	world_free(world);
+}
+
+TEST(a_link_that_no_traffic_wants_any_more_goes_without_loss)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_TRAFFIC, 3);
+
+	(void)state;
+	run_for(world, 5 * USEC_SECOND);
+	assert_int_equal(lost_of(world, 3 * USEC_SECOND), 0);
+	assert_true(both_direct(world));
+	run_for(world, LINK_TRAFFIC_LASTS + 10 * USEC_SECOND);
+	assert_false(both_direct(world));
+	assert_int_equal(links_peers(world, 1), 0);
+	assert_int_equal(links_peers(world, 2), 0);
+	assert_int_equal(lost_of(world, 3 * USEC_SECOND), 0);
+	world_free(world);
+}
+
+TEST(a_planned_end_and_a_new_beginning_lose_nothing)
+{
+	struct world *world = linked(4);
+
+	(void)state;
+	assert_int_equal(lost_of(world, USEC_SECOND), 0);
+	give(world, 1, SITE_COMMAND_UNLINK, "site-2", 0);
+	assert_int_equal(lost_of(world, 5 * USEC_SECOND), 0);
+	assert_false(host_is_direct(&world->hosts[1], &world->hosts[2]));
+	assert_false(host_is_direct(&world->hosts[2], &world->hosts[1]));
+	assert_int_equal(links_peers(world, 1) + links_peers(world, 2), 0);
+	assert_non_null(strstr(why(world, 1, 2), "said \"unlink\""));
+	run_for(world, USEC_MINUTE);
+	assert_non_null(strstr(why(world, 2, 1), "its configuration allows no direct link"));
+	give(world, 1, SITE_COMMAND_LINK, "site-2", 0);
+	assert_int_equal(lost_of(world, 5 * USEC_SECOND), 0);
+	assert_true(both_direct(world));
+	world_free(world);
+}
+
+TEST(what_the_owner_said_outlives_a_restart)
+{
+	struct world *world = linked(5);
+
+	(void)state;
+	give(world, 1, SITE_COMMAND_UNLINK, "site-2", 0);
+	run_for(world, 5 * USEC_SECOND);
+	host_run(&world->hosts[1], false);
+	host_run(&world->hosts[1], true);
+	run_for(world, USEC_MINUTE);
+	assert_false(both_direct(world));
+	assert_non_null(strstr(why(world, 1, 2), "said \"unlink\""));
+	world_free(world);
+}
+
+TEST(a_link_is_asked_for_and_ends_by_itself)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, 6);
+
+	(void)state;
+	run_for(world, USEC_MINUTE);
+	assert_false(both_direct(world));
+	assert_non_null(strstr(why(world, 1, 2), "nobody asked"));
+	give(world, 1, SITE_COMMAND_LINK, "site-2", 120000);
+	run_for(world, 5 * USEC_SECOND);
+	assert_true(both_direct(world));
+	run_for(world, 100 * USEC_SECOND);
+	assert_true(both_direct(world));
+	assert_int_equal(lost_of(world, 30 * USEC_SECOND), 0);
+	assert_false(both_direct(world));
+	assert_int_equal(links_peers(world, 1) + links_peers(world, 2), 0);
+	world_free(world);
+}
+
+TEST(one_who_wants_it_still_keeps_it)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, 7);
+
+	(void)state;
+	run_for(world, 5 * USEC_SECOND);
+	give(world, 1, SITE_COMMAND_LINK, "site-2", 60000);
+	give(world, 2, SITE_COMMAND_LINK, "site-1", 0);
+	run_for(world, 5 * USEC_SECOND);
+	assert_true(both_direct(world));
+	run_for(world, 2 * USEC_MINUTE);
+	assert_true(both_direct(world));
+	world_free(world);
+}
+
+/* Nothing passes between the two homes; the hub reaches both. */
+static void wall(struct world *world, bool up)
+{
+	world_wall(world, 1, 2, up);
+	world_wall(world, 2, 1, up);
+}
+
+TEST(a_dead_path_is_left_within_the_bound_and_comes_back)
+{
+	struct world *world = linked(8);
+	uint32_t lost;
+
+	(void)state;
+	assert_int_equal(lost_of(world, 3 * USEC_SECOND), 0);
+	wall(world, true);
+	lost = lost_of(world, 5 * USEC_SECOND);
+	/* 4 x 250 ms, the wait for the last answer, and the way of the first packet: both ends. */
+	assert_in_range(lost, 2 * 60, 2 * 135);
+	assert_false(both_direct(world));
+	wall(world, false);
+	assert_int_equal(lost_of(world, 60 * USEC_SECOND), 0);
+	assert_true(both_direct(world));
+	world_free(world);
+}
+
+TEST(a_router_that_gets_another_address_is_met_again_within_five_seconds)
+{
+	struct world *world = linked(9);
+	uint32_t lost;
+
+	(void)state;
+	assert_int_equal(lost_of(world, 3 * USEC_SECOND), 0);
+	world_renumber(world, 1);
+	lost = lost_of(world, 5 * USEC_SECOND);
+	assert_in_range(lost, 1, 2 * 300);
+	assert_true(both_direct(world));
+	assert_int_equal(lost_of(world, 3 * USEC_SECOND), 0);
+	world_free(world);
+}
+
+TEST(a_link_lives_on_without_the_hub_and_gossip_goes_over_it)
+{
+	struct world *world = linked(10);
+	struct site_command command = {.kind = SITE_COMMAND_ENDPOINTS,
+		.request = 9,
+		.endpoint_count = 1,
+		.endpoints = {{.host = "192.0.2.9", .port = 999}}};
+	const struct member *member;
+	struct record record;
+
+	(void)state;
+	host_power(&world->hosts[0], false);
+	assert_int_equal(lost_of(world, 10 * USEC_SECOND), 0);
+	host_command(&world->hosts[1], &command);
+	run_for(world, 3 * USEC_MINUTE);
+	assert_true(both_direct(world));
+	member = ledger_find(site_ledger(world->hosts[2].site), &world->hosts[1].id);
+	assert_true(ledger_record(site_ledger(world->hosts[2].site), member, &record));
+	assert_int_equal(record.sequence, world->hosts[1].site->author.sequence);
+	world_free(world);
+}
+
+TEST(an_agent_that_begins_again_is_direct_again)
+{
+	struct world *world = linked(11);
+
+	(void)state;
+	host_run(&world->hosts[1], false);
+	run_for(world, USEC_SECOND);
+	host_run(&world->hosts[1], true);
+	run_for(world, 5 * USEC_SECOND);
+	assert_true(both_direct(world));
+	assert_int_equal(lost_of(world, USEC_SECOND), 0);
+	world_free(world);
+}
+
+TEST(keys_change_under_a_link_and_nothing_is_lost)
+{
+	struct world *world = linked(12);
+	struct key before = link_of(world, 2, 1)->peer.key;
+
+	(void)state;
+	give(world, 1, SITE_COMMAND_ROTATE, "", 0);
+	assert_int_equal(lost_of(world, 60 * USEC_SECOND), 0);
+	assert_true(both_direct(world));
+	assert_false(key_equal(&before, &link_of(world, 2, 1)->peer.key));
+	assert_int_equal(links_peers(world, 1), 1);
+	assert_int_equal(links_peers(world, 2), 1);
+	world_free(world);
+}
+
+TEST(who_is_expelled_loses_its_link_at_once)
+{
+	struct world *world = linked(13);
+
+	(void)state;
+	give(world, 0, SITE_COMMAND_EXPEL, "site-1", 0);
+	run_for(world, 500 * USEC_MSEC);
+	assert_int_equal(links_peers(world, 2), 0);
+	assert_null(link_of(world, 2, 1));
+	assert_false(host_is_direct(&world->hosts[2], &world->hosts[1]));
+	world_free(world);
+}
+
+/* Failing. */
+
+TEST(what_failed_rests_ever_longer_and_never_more_than_ten_minutes)
+{
+	struct world *world = make_world(SYMMETRIC, SYMMETRIC, SITE_WHEN_ALWAYS, 14);
+	usec_t at[6];
+	usec_t before = -1;
+
+	(void)state;
+	for (int i = 0; i < 6;) {
+		run_for(world, 100 * USEC_MSEC);
+		if (link_of(world, 1, 2) && link_of(world, 1, 2)->failed_at > before) {
+			before = link_of(world, 1, 2)->failed_at;
+			at[i++] = before;
+		}
+		assert_true(world->now < USEC_HOUR);
+	}
+	assert_in_range(at[1] - at[0], 35 * USEC_SECOND, 50 * USEC_SECOND);
+	assert_in_range(at[2] - at[1], 125 * USEC_SECOND, 160 * USEC_SECOND);
+	assert_in_range(at[3] - at[2], 300 * USEC_SECOND, 370 * USEC_SECOND);
+	assert_in_range(at[4] - at[3], 600 * USEC_SECOND, 610 * USEC_SECOND);
+	assert_in_range(at[5] - at[4], 600 * USEC_SECOND, 610 * USEC_SECOND);
+	/* Meanwhile nothing is left of it in WireGuard. */
+	assert_int_equal(links_peers(world, 1), 0);
+	assert_non_null(strstr(why(world, 1, 2), "Both routers are in the way"));
+	world_free(world);
+}
+
+TEST(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 15);
+	uint64_t sent;
+
+	(void)state;
+	host_power(&world->hosts[2], false);
+	run_for(world, 10 * USEC_MINUTE);
+	assert_non_null(strstr(why(world, 1, 2), "does not answer the offer"));
+	sent = world->hosts[1].inner_messages;
+	run_for(world, 10 * USEC_MINUTE);
+	/* An offer every five minutes, and a summary every minute. */
+	assert_true(world->hosts[1].inner_messages - sent < 30);
+	host_power(&world->hosts[2], true);
+	run_for(world, 5 * USEC_SECOND);
+	assert_true(both_direct(world));
+	world_free(world);
+}
+
+/* Words. */
+
+TEST(every_reason_has_a_sentence_and_a_word_of_its_own)
+{
+	(void)state;
+	for (unsigned i = 0; i < LINK_REASONS; i++) {
+		const char *sentence = site_link_sentence((enum link_reason)i);
+
+		assert_non_null(sentence);
+		assert_non_null(strstr(sentence, "%s"));
+		assert_null(strstr(strstr(sentence, "%s") + 1, "%"));
+		assert_int_equal(sentence[strlen(sentence) - 1] == '.', i != LINK_REFUSED);
+		assert_true(text_is_name(site_link_word((enum link_reason)i)) ||
+			    strchr(site_link_word((enum link_reason)i), '_'));
+		for (unsigned k = 0; k < i; k++) {
+			assert_string_not_equal(sentence, site_link_sentence((enum link_reason)k));
+			assert_string_not_equal(site_link_word((enum link_reason)i),
+				site_link_word((enum link_reason)k));
+		}
+	}
+	assert_null(site_link_sentence(LINK_REASONS));
+	for (unsigned i = 0; i < OFFER_VERDICTS; i++)
+		assert_true(strlen(offer_verdict_text((enum offer_verdict)i)) > 8);
+}
+
+TEST(an_explanation_of_the_longest_kind_fits)
+{
+	struct world *world = make_world(SYMMETRIC, SYMMETRIC, SITE_WHEN_ALWAYS, 16);
+
+	(void)state;
+	run_for(world, 5 * USEC_SECOND);
+	assert_in_range(strlen(why(world, 1, 2)), 300, SITE_WHY_SIZE - 100);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_homes_meet_by_themselves),
 		cmocka_unit_test(pairs_meet_where_their_routers_allow_it),
+		cmocka_unit_test(one_end_calls_and_the_other_waits_to_be_called),
+		cmocka_unit_test(the_first_packet_goes_at_once_by_the_hub),
+		cmocka_unit_test(a_link_that_no_traffic_wants_any_more_goes_without_loss),
+		cmocka_unit_test(a_planned_end_and_a_new_beginning_lose_nothing),
+		cmocka_unit_test(what_the_owner_said_outlives_a_restart),
+		cmocka_unit_test(a_link_is_asked_for_and_ends_by_itself),
+		cmocka_unit_test(one_who_wants_it_still_keeps_it),
+		cmocka_unit_test(a_dead_path_is_left_within_the_bound_and_comes_back),
+		cmocka_unit_test(
+			a_router_that_gets_another_address_is_met_again_within_five_seconds),
+		cmocka_unit_test(a_link_lives_on_without_the_hub_and_gossip_goes_over_it),
+		cmocka_unit_test(an_agent_that_begins_again_is_direct_again),
+		cmocka_unit_test(keys_change_under_a_link_and_nothing_is_lost),
+		cmocka_unit_test(who_is_expelled_loses_its_link_at_once),
+		cmocka_unit_test(what_failed_rests_ever_longer_and_never_more_than_ten_minutes),
+		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
+		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),
+		cmocka_unit_test(an_explanation_of_the_longest_kind_fits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
