@@ -12,6 +12,7 @@
 #define PACE (2 * USEC_MSEC)
 #define ROUNDS_MAX 5
 #define GRACE (50 * USEC_MSEC)
+#define OPENING (10 * USEC_MSEC)
 
 enum body_kind { BODY_PROBE = 1, BODY_ANSWER = 2 };
 
@@ -105,6 +106,9 @@ static usec_t wait_before_wholes(
 {
 	usec_t lag = options->hub_rtt / 2;
 
+	/* Nothing of the other end's will come in before: it only has to have opened. */
+	if (options->elusive)
+		return options->offerer ? PACE : lag + OPENING;
 	if (technique->offerer_first)
 		return options->offerer ? PACE : lag + lag / 2 + GRACE;
 	return options->offerer ? lag + GRACE : lag + GRACE / 2;

@@ -35,6 +35,7 @@ struct meeting_place_offered {
 
 struct meeting_options {
 	bool offerer;
+	bool elusive;    /* the other end cannot know our port: it has to be called first */
 	uint8_t attempt; /* how many failed before it: each goes about it in another way */
 	usec_t hub_rtt;  /* to the other end by the hub and back; as good as it is known */
 	struct key probe;

@@ -275,12 +275,21 @@ static void choose_places(const struct site *site, struct site_link *link,
 	link->trial.refused = (uint8_t)(theirs->candidate_count - options->count - expected);
 }
 
+static bool is_elusive(const struct site *site)
+{
+	const struct behaviour_class *seen = &site->behaviour.class;
+
+	return seen->mapping > BEHAVIOUR_INDEPENDENT &&
+	       seen->allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
+}
+
 static void begin_meeting(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct member *member, const struct offer *theirs, usec_t rtt)
 {
 	struct meeting_options options = {.offerer = link->offerer,
 		.attempt = link->offerer ? link->trial.attempt : theirs->attempt,
 		.hub_rtt = rtt,
+		.elusive = is_elusive(site),
 		.probe = link->keys.probe};
 	struct meeting_actions actions;
 

@@ -377,6 +377,58 @@ TEST(who_is_expelled_loses_its_link_at_once)
 	world_free(world);
 }
 
+/* Time. */
+
+/* From the wish until a packet would go directly, at both ends; both know where they are seen. */
+static usec_t time_to_direct(enum type a, enum type b, uint64_t seed)
+{
+	struct world *world = make_world(a, b, SITE_WHEN_ASKED, seed);
+	usec_t begun;
+
+	run_for(world, 5 * USEC_SECOND);
+	give(world, 1, SITE_COMMAND_NETCHECK, "", 0);
+	give(world, 2, SITE_COMMAND_NETCHECK, "", 0);
+	run_for(world, USEC_SECOND);
+	begun = world->now;
+	give(world, 1, SITE_COMMAND_LINK, "site-2", 0);
+	while (!both_direct(world) && world->now < begun + 10 * USEC_SECOND)
+		run_for(world, USEC_MSEC);
+	begun = world->now - begun;
+	world_free(world);
+	return begun;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const usec_t *left = a;
+	const usec_t *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+TEST(both_go_direct_within_a_round_trip_by_the_hub_and_two_direct_ones)
+{
+	const usec_t hub = 80 * USEC_MSEC;
+	const usec_t direct = 40 * USEC_MSEC;
+	usec_t times[21];
+
+	(void)state;
+	for (enum type a = PUBLIC; a < TYPES; a++) {
+		for (enum type b = PUBLIC; b < TYPES; b++) {
+			if (!can_meet(a, b))
+				continue;
+			for (uint32_t i = 0; i < 21; i++)
+				times[i] = time_to_direct(a, b, i + 1);
+			qsort(times, 21, sizeof times[0], by_time);
+			if (times[10] > hub + 2 * direct + 100 * USEC_MSEC ||
+				times[20] > 1500 * USEC_MSEC)
+				fail_msg("%s and %s: %ld ms, at worst %ld", type_names[a],
+					type_names[b], (long)(times[10] / USEC_MSEC),
+					(long)(times[20] / USEC_MSEC));
+		}
+	}
+}
+
 /* Failing. */
 
 TEST(what_failed_rests_ever_longer_and_never_more_than_ten_minutes)
@@ -478,6 +530,7 @@ int main(void)
 		cmocka_unit_test(an_agent_that_begins_again_is_direct_again),
 		cmocka_unit_test(keys_change_under_a_link_and_nothing_is_lost),
 		cmocka_unit_test(who_is_expelled_loses_its_link_at_once),
+		cmocka_unit_test(both_go_direct_within_a_round_trip_by_the_hub_and_two_direct_ones),
 		cmocka_unit_test(what_failed_rests_ever_longer_and_never_more_than_ten_minutes),
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
 		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),
