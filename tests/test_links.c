@@ -11,11 +11,15 @@
 
 #include "simulator/host.h"
 #include "site/links_internal.h"
+#include "tests/files.h"
 
-enum type { PUBLIC, CONE, RESTRICTED, HOME, ACCEPTING, SYMMETRIC, SEQUENTIAL, TYPES };
+#define WORD_SIZE 32
 
-static const char *const type_names[TYPES] = {
-	"public", "full cone", "restricted", "home", "accepting home", "symmetric", "sequential"};
+enum type { PUBLIC, CONE, RESTRICTED, HOME, ACCEPTING, SYMMETRIC, SEQUENTIAL, CARRIER, TYPES };
+
+/* In the words of tests/lab/pairs.txt. */
+static const char *const type_names[TYPES] = {"public", "full-cone", "address-restricted", "home",
+	"home-accept", "symmetric", "sequential", "cgnat"};
 
 static struct router_options router_of(enum type type)
 {
@@ -48,7 +52,7 @@ static struct world *make_world(enum type a, enum type b, enum site_when when, u
 		struct router_options router = router_of(types[i]);
 
 		if (types[i] != PUBLIC)
-			world_add_router(world, i + 1, &router, false);
+			world_add_router(world, i + 1, &router, types[i] == CARRIER);
 	}
 	world_found(world, true);
 	for (uint32_t i = 0; i < 3; i++)
@@ -99,8 +103,8 @@ static bool can_meet(enum type a, enum type b)
 TEST(pairs_meet_where_their_routers_allow_it)
 {
 	(void)state;
-	for (enum type a = PUBLIC; a < TYPES; a++) {
-		for (enum type b = PUBLIC; b < TYPES; b++) {
+	for (enum type a = PUBLIC; a < CARRIER; a++) {
+		for (enum type b = PUBLIC; b < CARRIER; b++) {
 			struct world *world = make_world(a, b, SITE_WHEN_ALWAYS, 2);
 
 			world_run(world, 5 * USEC_SECOND);
@@ -511,6 +515,63 @@ TEST(an_explanation_of_the_longest_kind_fits)
 	world_free(world);
 }
 
+static enum type type_of(const char *name)
+{
+	int type = PUBLIC;
+
+	while (type < TYPES && strcmp(type_names[type], name) != 0)
+		type++;
+	if (type == TYPES)
+		fail_msg("there is no site of type %s", name);
+	return (enum type)type;
+}
+
+/* By their first attempt: it has either met or failed, and rests. */
+static void assert_meets(enum type a, enum type b, bool expected)
+{
+	struct world *world = make_world(a, b, SITE_WHEN_ALWAYS, 3);
+	const struct site_link *link;
+
+	world_run(world, 5 * USEC_SECOND);
+	link = site_link_of(world->hosts[1].site, &world->hosts[2].id);
+	assert_non_null(link);
+	assert_int_equal(link->quiet.failures, expected ? 0 : 1);
+	if (both_direct(world) != expected)
+		fail_msg("%s and %s: %s / %s", type_names[a], type_names[b], why(world, 1, 2),
+			why(world, 2, 1));
+	world_free(world);
+}
+
+/* The lab holds real sites behind real routers to this very table. */
+TEST(whole_sites_meet_as_the_table_of_the_lab_says)
+{
+	const char *source = getenv("SOURCE");
+	char a[WORD_SIZE];
+	char b[WORD_SIZE];
+	char meets[WORD_SIZE];
+	uint32_t rows = 0;
+	size_t size;
+	char *rest;
+	char *text;
+
+	(void)state;
+	assert_non_null(source);
+	text = files_read(source, "tests/lab/pairs.txt", &size);
+	text = realloc(text, size + 1);
+	assert_non_null(text);
+	text[size] = '\0';
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (line[0] == '#')
+			continue;
+		assert_int_equal(sscanf(line, "%31s %31s %31s", a, b, meets), 3);
+		assert_meets(type_of(a), type_of(b), strcmp(meets, "yes") == 0);
+		assert_meets(type_of(b), type_of(a), strcmp(meets, "yes") == 0);
+		rows++;
+	}
+	assert_int_equal(rows, TYPES * (TYPES + 1) / 2);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,6 +596,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
 		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),
 		cmocka_unit_test(an_explanation_of_the_longest_kind_fits),
+		cmocka_unit_test(whole_sites_meet_as_the_table_of_the_lab_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
