@@ -15,6 +15,9 @@ struct budget {
 	int64_t left;
 };
 
+/* One that was never spent from: its first filling is a whole burst, however young time is. */
+void budget_init(struct budget *budget);
+
 /* Fills it up to now. Of a long rest no more than a burst is kept. */
 void budget_refill(struct budget *budget, usec_t now, int64_t per_second, int64_t burst);
 

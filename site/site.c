@@ -78,6 +78,8 @@ struct site *site_init(
 	invitations_init(&site->invitations);
 	rotation_init(&site->rotation);
 	behaviour_init(&site->behaviour, ADDRESS_IPV4);
+	budget_init(&site->reflect_budget);
+	budget_init(&site->offer_budget);
 	site->links_poll_at = USEC_NEVER;
 	site->presence_at = 0;
 	site->retire_at = USEC_NEVER;

@@ -23,6 +23,18 @@ TEST(a_new_budget_is_empty_until_it_was_filled)
 	assert_int_equal(spend_all(&budget), 5);
 }
 
+TEST(one_that_was_never_spent_from_holds_a_burst)
+{
+	struct budget budget;
+
+	(void)state;
+	budget_init(&budget);
+	budget_refill(&budget, 0, 20, 60);
+	assert_int_equal(spend_all(&budget), 60);
+	budget_refill(&budget, USEC_SECOND, 20, 60);
+	assert_int_equal(spend_all(&budget), 20);
+}
+
 TEST(no_more_than_a_burst_is_kept)
 {
 	struct budget budget = {0};
@@ -60,6 +72,7 @@ int main(void)
 {
 	static const struct CMUnitTest cases[] = {
 		CASE(a_new_budget_is_empty_until_it_was_filled),
+		CASE(one_that_was_never_spent_from_holds_a_burst),
 		CASE(no_more_than_a_burst_is_kept),
 		CASE(parts_of_one_are_not_lost),
 		CASE(a_rest_of_years_overflows_nothing),
