@@ -295,8 +295,7 @@ enum link_reason site_link_reason(const struct site *site, const struct member *
 	return link->reason;
 }
 
-__attribute__((format(printf, 2, 0))) static void add_sentence(
-	struct text *text, const char *sentence, const char *name)
+static void add_sentence(struct text *text, const char *sentence, const char *name)
 {
 	const char *place = strstr(sentence, "%s");
 
