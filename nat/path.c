@@ -257,7 +257,7 @@ static bool is_worth_return(const struct path *path)
 	/* Nobody has to stay on a dead way, this one or the other. */
 	if (hub_dead)
 		return true;
-	if (hub->rtt_us >= 0 && direct->rtt_us >= hub->rtt_us - PATH_BETTER_BY)
+	if (hub->rtt_us >= 0 && direct->rtt_us >= hub->rtt_us - (path->left ? PATH_BETTER_BY : 0))
 		return false;
 	return rarely_may(&path->switches, path->now);
 }
@@ -381,6 +381,7 @@ static void take(struct path *path, enum path_way way, struct path_actions *out)
 
 static void die(struct path *path, struct path_actions *out)
 {
+	path->left = false;
 	path->dead_at = path->now;
 	path->burst = 0;
 	/* What comes after may be another way altogether. */
@@ -416,6 +417,7 @@ static void follow(struct path *path, enum decision decision, struct path_action
 		take(path, PATH_DIRECT, out);
 		return;
 	case DECISION_HUB:
+		path->left = true;
 		rarely_note(&path->switches, path->now);
 		take(path, PATH_HUB, out);
 		return;

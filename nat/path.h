@@ -4,7 +4,8 @@
  * tunnel on either of them, what their answers say, and which of the two carries the traffic.
  *
  * The first answer on the direct path brings the traffic there. Four misses in a row take it away
- * at once; to come back takes five answers in a row and a round trip that is worth it. A link that
+ * at once; to come back takes five answers in a row, and a round trip that is no longer than by the
+ * hub. Where it was left because it was the longer one, it has to be shorter by 2 ms. A link that
  * nobody uses is not probed at all: seven of them would cost a site more than an idle site may
  * send. The hub's path is measured only while traffic flows, at a twelfth of the direct one's rate:
  * what it is compared for changes slowly.
@@ -66,6 +67,7 @@ struct path {
 	bool over;         /* the link has ended; nothing happens any more */
 	struct path_probes probes[2];
 	usec_t traffic_at; /* the last; -1: none yet */
+	bool left;         /* traffic left the direct way because it was the slower one */
 	usec_t dead_at;    /* USEC_NEVER while the direct path is not dead */
 	usec_t worse_at;   /* since when the direct path is the slower one; USEC_NEVER: it is not */
 	usec_t burst_at;   /* the last burst; -1: none yet */

@@ -319,6 +319,13 @@ static bool is_dead(const struct site_link *link)
 	return !link->has_path || link->path.dead_at != USEC_NEVER;
 }
 
+/* Whether this site is seen at another place than the other end was told of, and calls in vain. */
+static bool has_moved(const struct site *site, const struct site_link *link)
+{
+	return is_dead(link) && is_seen(site, link) &&
+	       !endpoint_equal(&site->reflector.seen, &link->seen_as);
+}
+
 static void live(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct member *member)
 {
@@ -329,10 +336,10 @@ static void live(struct site *site, struct site_link *link, struct site_actions 
 	else if (!link->invited && !link->released)
 		site_link_release(site, link, out);
 	site_link_step_path(site, link, out);
-	if (link->stage != LINK_LIVES || !wanted || !is_dead(link) || site->now < link->next_at ||
-		site_link_obstacle(site) != LINK_NEW)
+	if (link->stage != LINK_LIVES || !wanted || !has_moved(site, link) ||
+		site->now < link->next_at || site_link_obstacle(site) != LINK_NEW)
 		return;
-	/* Another way is looked for at once: what was there may never come back. */
+	/* What was there does not come back: another way is looked for at once. */
 	begin(site, link);
 	site_reflect_want(site, site->now + REFLECTED_FOR);
 }
@@ -458,7 +465,7 @@ static usec_t wakeup_of(const struct site *site, const struct site_link *link)
 		at = usec_min(at, meeting_wakeup(&link->meeting));
 		break;
 	case LINK_LIVES:
-		if (is_dead(link))
+		if (has_moved(site, link))
 			at = usec_min(at, rest_wakeup(site, link));
 		break;
 	case LINK_LOOKS:

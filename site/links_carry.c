@@ -404,6 +404,8 @@ static void follow_path(struct site *site, struct site_link *link, struct site_a
 			/* Where we are seen may be another place now. */
 			link->fresh_from = site->now;
 			link->next_at = site->now;
+			site_reflect_want(site, site->now + PATH_DEAD_MAX);
+			site_reflect_now(site);
 			break;
 		case PATH_OVER:
 			give_up(site, link, out);

@@ -125,6 +125,7 @@ struct site_link {
 	struct offer_pair pair;
 	struct hash offered;
 	usec_t offered_at;
+	struct endpoint seen_as;      /* by the hub, when this end said where it is */
 	uint8_t sent[OFFER_SIZE_MAX]; /* the offer, or the answer: what was lost is sent again */
 	uint16_t sent_size;
 	uint8_t sent_times;

@@ -125,6 +125,7 @@ static void describe(const struct site *site, struct site_link *link, struct off
 	uint64_t clock = site_wall(site);
 
 	site_link_places(site, &places);
+	link->seen_as = site->reflector.seen;
 	link->our_clock = clock > link->our_clock ? clock : link->our_clock + 1;
 	*ret = (struct offer){
 		.clock = link->our_clock, .nat = own_class(site), .clock_off = clock_is_off(site)};

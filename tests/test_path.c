@@ -383,13 +383,13 @@ static bool comes_back(usec_t hub, usec_t direct, bool hub_broken)
 	return ground.path.way == PATH_DIRECT;
 }
 
-TEST(traffic_comes_back_only_where_it_gains_two_milliseconds)
+TEST(traffic_comes_back_to_a_way_that_died_where_that_is_the_shorter_one)
 {
 	(void)state;
-	assert_true(comes_back(22 * MS + 1, 20 * MS, false));
-	assert_false(comes_back(22 * MS, 20 * MS, false));
-	assert_false(comes_back(21 * MS, 20 * MS, false));
-	assert_true(comes_back(21 * MS, 20 * MS, true));
+	assert_true(comes_back(20 * MS + 100, 20 * MS, false));
+	assert_false(comes_back(20 * MS, 20 * MS, false));
+	assert_false(comes_back(19 * MS, 20 * MS, false));
+	assert_true(comes_back(19 * MS, 20 * MS, true));
 	/* Of a hub that never answered nothing is known. */
 	struct ground ground = new_ground(21 * MS, 20 * MS);
 	ground.broken[PATH_HUB] = true;
@@ -420,6 +420,23 @@ TEST(a_slower_path_is_left_only_after_ten_seconds)
 	assert_true(ground.switched_at < START + 23 * SECOND);
 	assert_int_equal(ground.switches, 2);
 	assert_int_equal(ground.told, 0);
+}
+
+/* To a way that was left for being slow. */
+TEST(traffic_comes_back_to_a_slower_way_only_where_it_gains_two_milliseconds)
+{
+	struct ground ground = new_ground(20 * MS, 40 * MS);
+
+	(void)state;
+	flow(&ground);
+	run_for(&ground, USEC_MINUTE);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	ground.rtt[PATH_DIRECT] = 19 * MS;
+	run_for(&ground, 2 * USEC_MINUTE);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	ground.rtt[PATH_DIRECT] = 17 * MS;
+	run_for(&ground, 2 * USEC_MINUTE);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
 }
 
 TEST(traffic_does_not_go_back_and_forth_more_than_six_times_an_hour)
@@ -977,7 +994,8 @@ int main(void)
 		CASE(a_miss_while_idle_is_followed_up_before_traffic_finds_it),
 		CASE(one_miss_while_idle_costs_two_more_probes_and_no_switch),
 		CASE(traffic_comes_back_after_five_answers_and_not_four),
-		CASE(traffic_comes_back_only_where_it_gains_two_milliseconds),
+		CASE(traffic_comes_back_to_a_way_that_died_where_that_is_the_shorter_one),
+		CASE(traffic_comes_back_to_a_slower_way_only_where_it_gains_two_milliseconds),
 		CASE(a_slower_path_is_left_only_after_ten_seconds),
 		CASE(traffic_does_not_go_back_and_forth_more_than_six_times_an_hour),
 		CASE(a_dead_path_is_given_up_after_thirty_seconds),
