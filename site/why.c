@@ -59,28 +59,47 @@ static bool is_random(const struct nat_class *class)
 	       class->allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
 }
 
-static const char *class_word(const struct nat_class *class)
+/* Of one router, and of two. */
+struct class_words {
+	const char *one;
+	const char *both;
+};
+
+static const struct class_words *words_of(const struct nat_class *class)
 {
+	static const struct class_words unknown = {"has not been seen enough to say how it behaves",
+		"have not been seen enough to say how they behave"};
+	static const struct class_words independent = {
+		"shows everybody the same port, which is what direct links need",
+		"show everybody the same port, which is what direct links need"};
+	static const struct class_words sequential = {
+		"takes another port for everybody, the next in a row, which can be foretold",
+		"take another port for everybody, the next in a row, which can be foretold"};
+	static const struct class_words random = {
+		"takes another port for everybody, at random (a \"symmetric\" one)",
+		"take another port for everybody, at random (\"symmetric\" ones)"};
+
 	if (class->mapping == BEHAVIOUR_UNKNOWN)
-		return "has not been seen enough to say how it behaves";
+		return &unknown;
 	if (class->mapping == BEHAVIOUR_INDEPENDENT)
-		return "shows everybody the same port, which is what direct links need";
-	if (class->allocation == BEHAVIOUR_PORTS_SEQUENTIAL)
-		return "takes another port for everybody, the next in a row, which can be foretold";
-	return "takes another port for everybody, at random (a \"symmetric\" one)";
+		return &independent;
+	return class->allocation == BEHAVIOUR_PORTS_SEQUENTIAL ? &sequential : &random;
 }
 
 static void add_classes(struct text *text, const struct site *site, const struct link_trial *trial,
 	const char *name)
 {
-	const char *ours = class_word(&trial->ours);
-	const char *theirs = class_word(&trial->theirs);
+	const struct class_words *ours = words_of(&trial->ours);
+	const struct class_words *theirs = words_of(&trial->theirs);
 
 	if (site->behaviour.class.is_untranslated)
 		add(text, " This site stands on the internet itself; the router of %s %s.", name,
-			theirs);
+			theirs->one);
+	else if (ours == theirs)
+		add(text, " The routers of both %s.", ours->both);
 	else
-		add(text, " The router of this site %s; that of %s %s.", ours, name, theirs);
+		add(text, " The router of this site %s; that of %s %s.", ours->one, name,
+			theirs->one);
 }
 
 /* What was tried. */

@@ -21,6 +21,14 @@ page_renders() {
 	! grep -vE "can't break line|cannot (adjust|break) line" "$work/groff" | grep .
 }
 
+# docs/why.md has an explanation for every pair of tests/lab/pairs.txt, in its order, and each says how that pair ends.
+explains_pairs() {
+	diff <(grep -v '^#' tests/lab/pairs.txt | awk '{ print $1 " and " $2 ": " $3 }') \
+		<(awk '/^## / { pair = substr($0, 4) }
+			/^> (Packets|A direct link)/ { print pair ": yes" }
+			/^> Everything goes by the hub/ { print pair ": no" }' docs/why.md)
+}
+
 # The commands that a program has, a line each.
 commands() {
 	"${program[$1]}" --help | sed -n '/^Commands:/,/^$/{/^  /p}' | sed -E 's/^  //; s/  .*//; s/ [[A-Z].*//; s/ +$//'
@@ -218,5 +226,6 @@ done
 check "the manual lists every property, and no other" manual_names_properties
 check "the examples in docs/scenarios.md are scenarios" scenario_examples_are_read
 check "links and paths in Markdown exist" links_exist
+check "docs/why.md explains every pair of routers" explains_pairs
 check "the README's commands exist" readme_commands_exist
 finish
