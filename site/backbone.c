@@ -642,6 +642,8 @@ static void route(struct site *site, struct site_actions *out, struct site_prefi
 	const struct prefix *prefix)
 {
 	bool refused = is_local(site, prefix) || site_is_isolated(site, prefix);
+	bool inside = prefix_contains(&site->collective.supernet, prefix) &&
+		      !prefix_equal(&site->collective.supernet, prefix);
 
 	if (refuse(out, entry, prefix, refused)) {
 		drop_route(out, entry, prefix);
@@ -652,11 +654,15 @@ static void route(struct site *site, struct site_actions *out, struct site_prefi
 	}
 	if (entry->routed)
 		return;
-	/* The guard stands before the route does, so nothing falls between them. */
-	if (!entry->guarded)
+	/*
+	 * The guard stands before the route does, so nothing falls between them. Inside the
+	 * collective's own network that one's guard is enough: what stood before such a route would
+	 * stop packets that go by the hub.
+	 */
+	if (!inside && !entry->guarded)
 		tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_GUARD);
 	tell_route(out, SITE_ROUTE, prefix, SITE_ROUTE_BACKBONE);
-	entry->guarded = true;
+	entry->guarded = entry->guarded || !inside;
 	entry->routed = true;
 	forget_guard(site, out, entry);
 }

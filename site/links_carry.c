@@ -355,6 +355,10 @@ static void take_way(
 		link->unanswered = 0;
 		link->failed_at = -1;
 		link->next_at = site->now;
+		/* What came to something costs the other end nothing. */
+		if (link->stage == LINK_CALLS && !link->offerer &&
+			link->budget_left < LINK_ATTEMPTS_MAX)
+			link->budget_left++;
 		site_link_turn(site, link, LINK_LIVES, LINK_DIRECT);
 		if (!sync_neighbour(&site->sync, &link->member))
 			(void)sync_connect(&site->sync, site->now, &link->member, NEIGHBOUR_LINK);

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bench_links.c - what packets meet while something happens to a link: numbered datagrams both
+ * ways between two sites, for bench_links.sh.
+ *
+ *   bench_links SECONDS RATE NAMESPACE ADDRESS NAMESPACE ADDRESS [-- COMMAND...]
+ *
+ * The command begins after a second of flow, and nobody waits for it. By the TTL that a packet has
+ * left it is seen which way it took: one hop more by the hub. Prints a line: packets lost of those
+ * sent, in one direction and in the other; the longest silence in milliseconds in either; and in
+ * milliseconds since the command began, when the first packet came by another way than the last one
+ * before it, in either direction, "-" for never; the TTL of the last one in either.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/usec.h"
+
+#define PORT 40001
+#define PACKETS_MAX 200000
+#define COMMAND_AFTER USEC_SECOND
+#define LAST_WITHIN (3 * USEC_SECOND)
+#define SIZE 64
+
+extern char **environ;
+
+struct end {
+	int socket;
+	struct sockaddr_in address;
+};
+
+/* What came out of one direction. */
+struct flow {
+	uint32_t sent;
+	uint32_t got;
+	bool *seen;
+	usec_t last_at;
+	usec_t silence;
+	int ttl;
+	int ttl_before; /* of the last one before the command */
+	usec_t changed_at;
+};
+
+static usec_t now(void)
+{
+	struct timespec time;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * USEC_SECOND + time.tv_nsec / 1000;
+}
+
+static void fail(const char *what)
+{
+	(void)fprintf(stderr, "bench_links: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void open_end(struct end *end, const char *space, const char *address)
+{
+	char path[256];
+	int descriptor;
+	int yes = 1;
+
+	(void)snprintf(path, sizeof path, "/run/netns/%s", space);
+	descriptor = open(path, O_RDONLY | O_CLOEXEC);
+	if (descriptor < 0 || setns(descriptor, CLONE_NEWNET) < 0)
+		fail(path);
+	(void)close(descriptor);
+	end->address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(PORT)};
+	if (inet_pton(AF_INET, address, &end->address.sin_addr) != 1)
+		fail(address);
+	end->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (end->socket < 0 ||
+		bind(end->socket, (const struct sockaddr *)&end->address, sizeof end->address) <
+			0 ||
+		setsockopt(end->socket, IPPROTO_IP, IP_RECVTTL, &yes, sizeof yes) < 0)
+		fail("a socket");
+}
+
+static void send_one(const struct end *from, const struct end *to, struct flow *flow)
+{
+	uint8_t bytes[SIZE] = {0};
+
+	memcpy(bytes, &flow->sent, sizeof flow->sent);
+	/* What finds no way is lost like any other. */
+	(void)sendto(from->socket, bytes, sizeof bytes, MSG_NOSIGNAL,
+		(const struct sockaddr *)&to->address, sizeof to->address);
+	flow->sent++;
+}
+
+static int ttl_of(struct msghdr *message)
+{
+	int ttl = 0;
+
+	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part;
+		part = CMSG_NXTHDR(message, part)) {
+		if (part->cmsg_level == IPPROTO_IP && part->cmsg_type == IP_TTL)
+			memcpy(&ttl, CMSG_DATA(part), sizeof ttl);
+	}
+	return ttl;
+}
+
+static void take(struct flow *flow, uint32_t number, int ttl, usec_t command_at)
+{
+	usec_t at = now();
+
+	if (number >= PACKETS_MAX || flow->seen[number])
+		return;
+	flow->seen[number] = true;
+	flow->got++;
+	if (flow->last_at >= 0 && at - flow->last_at > flow->silence)
+		flow->silence = at - flow->last_at;
+	flow->last_at = at;
+	flow->ttl = ttl;
+	if (command_at < 0)
+		flow->ttl_before = ttl;
+	else if (flow->changed_at < 0 && ttl != flow->ttl_before)
+		flow->changed_at = at;
+}
+
+static void receive_all(const struct end *end, struct flow *flow, usec_t command_at)
+{
+	uint8_t bytes[SIZE];
+	union {
+		struct cmsghdr head;
+		uint8_t bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	uint32_t number;
+
+	for (;;) {
+		struct iovec part = {bytes, sizeof bytes};
+		struct msghdr message = {.msg_iov = &part,
+			.msg_iovlen = 1,
+			.msg_control = &control,
+			.msg_controllen = sizeof control};
+		ssize_t size = recvmsg(end->socket, &message, 0);
+
+		if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return;
+		if (size != SIZE)
+			continue;
+		memcpy(&number, bytes, sizeof number);
+		take(flow, number, ttl_of(&message), command_at);
+	}
+}
+
+/* What it has to say is no business of whoever reads the figures. */
+static void begin(pid_t *child, char **command)
+{
+	posix_spawn_file_actions_t actions;
+
+	if (posix_spawn_file_actions_init(&actions) != 0 ||
+		posix_spawn_file_actions_adddup2(&actions, 2, 1) != 0 ||
+		posix_spawnp(child, command[0], &actions, NULL, command, environ) != 0)
+		fail(command[0]);
+	(void)posix_spawn_file_actions_destroy(&actions);
+}
+
+/* Which ones were lost tells when: there are so many a second. */
+static void say_lost(const struct flow *flow, const char *name)
+{
+	uint32_t told = 0;
+
+	for (uint32_t i = 0; i < flow->sent && told < 20; i++) {
+		if (!flow->seen[i] && told++ < 20)
+			(void)fprintf(stderr, "# lost %s: packet %" PRIu32 "\n", name, i);
+	}
+}
+
+static void print_change(const struct flow *flow, usec_t command_at)
+{
+	if (flow->changed_at < 0)
+		(void)printf(" -");
+	else
+		(void)printf(" %.1f", (double)(flow->changed_at - command_at) / USEC_MSEC);
+}
+
+static void print(const struct flow flows[static 2], usec_t command_at)
+{
+	for (int i = 0; i < 2; i++)
+		(void)printf("%s%" PRIu32 " %" PRIu32, i ? " " : "", flows[i].sent - flows[i].got,
+			flows[i].sent);
+	for (int i = 0; i < 2; i++)
+		(void)printf(" %.1f", (double)flows[i].silence / USEC_MSEC);
+	for (int i = 0; i < 2; i++)
+		print_change(&flows[i], command_at);
+	(void)printf(" %d %d\n", flows[0].ttl, flows[1].ttl);
+}
+
+int main(int argc, char **argv)
+{
+	struct end ends[2];
+	struct flow flows[2];
+	usec_t command_at = -1;
+	usec_t begun_at;
+	usec_t ends_at;
+	usec_t next_at;
+	usec_t every;
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	pid_t child = -1;
+
+	if (argc < 7 || own < 0) {
+		(void)fprintf(stderr, "usage: bench_links SECONDS RATE NAMESPACE ADDRESS "
+				      "NAMESPACE ADDRESS [-- COMMAND...]\n");
+		return 2;
+	}
+	every = USEC_SECOND / strtol(argv[2], NULL, 10);
+	for (int i = 0; i < 2; i++) {
+		open_end(&ends[i], argv[3 + 2 * i], argv[4 + 2 * i]);
+		flows[i] = (struct flow){.last_at = -1, .changed_at = -1};
+		flows[i].seen = calloc(PACKETS_MAX, sizeof *flows[i].seen);
+		if (!flows[i].seen)
+			fail("memory");
+	}
+	if (setns(own, CLONE_NEWNET) < 0)
+		fail("the own namespace");
+	begun_at = now();
+	next_at = begun_at;
+	ends_at = begun_at + strtol(argv[1], NULL, 10) * USEC_SECOND;
+	while (now() < ends_at + LAST_WITHIN) {
+		struct pollfd both[2] = {{.fd = ends[0].socket, .events = POLLIN},
+			{.fd = ends[1].socket, .events = POLLIN}};
+		usec_t left = now() < ends_at ? next_at - now() : ends_at + LAST_WITHIN - now();
+		struct timespec wait = {.tv_nsec = left > 0 ? left % USEC_SECOND * 1000 : 0};
+
+		if (child < 0 && argc > 8 && now() >= begun_at + COMMAND_AFTER) {
+			command_at = now();
+			begin(&child, argv + 8);
+		}
+		(void)ppoll(both, 2, &wait, NULL);
+		receive_all(&ends[1], &flows[0], command_at);
+		receive_all(&ends[0], &flows[1], command_at);
+		for (; now() < ends_at && now() >= next_at && flows[0].sent < PACKETS_MAX;
+			next_at += every) {
+			send_one(&ends[0], &ends[1], &flows[0]);
+			send_one(&ends[1], &ends[0], &flows[1]);
+		}
+		/* All there were have come. */
+		if (now() >= ends_at && flows[0].got == flows[0].sent &&
+			flows[1].got == flows[1].sent)
+			break;
+	}
+	/* A silence that has not ended is one, too. */
+	for (int i = 0; i < 2; i++) {
+		if (flows[i].last_at >= 0 && ends_at - flows[i].last_at > flows[i].silence)
+			flows[i].silence = ends_at - flows[i].last_at;
+	}
+	if (child > 0)
+		(void)waitpid(child, NULL, 0);
+	say_lost(&flows[0], "there");
+	say_lost(&flows[1], "back");
+	print(flows, command_at);
+	return 0;
+}

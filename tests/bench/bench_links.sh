@@ -1,0 +1,237 @@
+#!/bin/bash
+# bench_links.sh - direct links as people feel them: how soon, what is lost, how long silence lasts, what it costs.
+#
+#   tools/bench links             with the WireGuard that this machine has; without added delay where the kernel has no netem
+#   tools/bench links --kernel    with the kernel's, in a virtual machine, 20 ms on every line
+#
+# ROUNDS=N repeats what is repeated so often. SKIP='idle rivals' leaves parts out.
+set -u -o pipefail
+: "${SOURCE:?}" "${BUILD:?}"
+cd "$SOURCE" || exit 1
+
+if [ "${1:-}" = --kernel ]; then
+	# The machine's lane wants test lines; those of the benchmark stand before them.
+	exec tests/kernel/boot.sh --timeout 2400 "$SOURCE/tests/bench/bench_links.sh"
+fi
+# shellcheck source=tests/lab/world.sh
+. tests/lab/world.sh
+# shellcheck source=tests/lab/collective.sh
+. tests/lab/collective.sh
+
+rounds=${ROUNDS:-20}
+skip=" ${SKIP:-} "
+look=$BUILD/gcc/tests/bench_links
+gamers=(ann bob)
+
+middle() { sort -n | awk '{ at[NR] = $1 } END { if (NR) print at[int((NR + 1) / 2)]; else print "-" }'; }
+# Of few rounds the 99th percentile is the worst.
+worst() { sort -n | tail -n 1; }
+row() { printf '| %-58s | %-34s | %s |\n' "$1" "$2" "$3"; }
+
+# begins WHEN - the hub and two homes, joined, with that policy.
+begins() {
+	local site
+	world_begin
+	world_public hub 198.51.100.1
+	world_home ann 203.0.113.2 192.168.2.0/24 home
+	world_home bob 203.0.113.3 192.168.3.0/24 home
+	delay=0
+	if world_delay hub 20 2>/dev/null && world_delay ann 20 2>/dev/null && world_delay bob 20 2>/dev/null; then delay=20; fi
+	settle hub "${gamers[@]}"
+	mkdir -p "$world_dir/config"
+	chmod 755 "$world_dir/config"
+	printf 'links:\n  when: %s\n' "$1" >"$world_dir/config/collective.yaml"
+	export COLLECTIVE_CONFIG=$world_dir/config/collective.yaml
+	at hub init --name home --endpoint 198.51.100.1 >"$world_dir/words" 2>&1 || world_fail "$(cat "$world_dir/words")"
+	for site in "${gamers[@]}"; do
+		at hub invite "$site" --tag gaming 2>"$world_dir/words" | at "$site" join - >"$world_dir/words" 2>&1 || world_fail "$(cat "$world_dir/words")"
+	done
+	bob=$(address_of bob)
+	ann=$(address_of ann)
+	world_wait 20 reaches ann "$bob" || world_fail 'ann does not reach bob'
+}
+
+# As typed on ann, but for what the shell takes.
+typed() { person=(nsenter --target "$(cat "$world_dir/$1/holder")" --net --mount -- "${as_unit[@]}" env "COLLECTIVE_STATE=$world_dir/$1/state" "COLLECTIVE_RUN=$world_dir/$1/home/run" "$collective" "${@:2}"); }
+
+flow() { "$look" "$1" "$2" "$world-ann" "$ann" "$world-bob" "$bob" -- "${@:3}"; }
+
+is_direct() { knows_without_words "$1" "'$2' in s and s['$2']['path'] == 'direct'"; }
+are_direct() { is_direct ann bob && is_direct bob ann; }
+are_not() { ! is_direct ann bob && ! is_direct bob ann; }
+know_where_they_are() { at ann netcheck >/dev/null && at bob netcheck >/dev/null; }
+rtt() { site_run "$1" ping -q -n -c 5 -i 0.2 "$2" | sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p'; }
+
+cut_off() { printf 'table ip broken { chain forw { type filter hook forward priority 0; ip saddr { 203.0.113.2, 203.0.113.3, 203.0.113.9 } ip daddr { 203.0.113.2, 203.0.113.3, 203.0.113.9 } drop; }; }\n'; }
+mend() { site_run inet nft delete table ip broken; }
+write_cuts() {
+	cut_off >"$world_dir/cut.nft"
+	cut=(nsenter --target "$(cat "$world_dir/inet/holder")" --net -- nft -f "$world_dir/cut.nft")
+}
+
+# How soon, and what two planned switches lose: link and unlink, again and again.
+planned() {
+	local i both
+	begins asked
+	row "first packet ever, by the hub" "$(site_run ann ping -q -n -c 1 "$bob" | sed -n 's|^rtt.* = \([^/]*\)/.*|\1 ms|p')" "goes at once"
+	hub_rtt=$(rtt ann "$bob")
+	for ((i = 0; i < rounds; i++)); do
+		know_where_they_are || world_fail 'the hub does not say where they are'
+		typed ann link bob
+		both=$(flow 3 1000 "${person[@]}" 2>>"$world_dir/lost.log") || world_fail 'no flow'
+		read -r lost_ab sent_ab lost_ba sent_ba _ _ change_ab change_ba ttl_ab ttl_ba <<<"$both"
+		[ "$ttl_ab$ttl_ba" = 6464 ] || { echo "# round $i: $both"; at ann why bob | sed 's/^/# /'; }
+		printf '%s\n%s\n' "$change_ab" "$change_ba" | sort -n | head -n 1 >>"$world_dir/direct"
+		echo $((lost_ab + lost_ba)) >>"$world_dir/lost"
+		sent=$((sent_ab + sent_ba))
+		[ "$i" -gt 0 ] || direct_rtt=$(rtt ann "$bob")
+		typed ann unlink bob
+		both=$(flow 4 1000 "${person[@]}" 2>>"$world_dir/lost.log") || world_fail 'no flow'
+		read -r lost_ab _ lost_ba _ _ _ _ _ _ _ <<<"$both"
+		echo $((lost_ab + lost_ba)) >>"$world_dir/lost"
+		world_wait 5 are_not || world_fail 'the link does not end'
+		typed ann status
+		{ TIMEFORMAT=%R; time "${person[@]}" >/dev/null 2>&1; } 2>>"$world_dir/alone"
+	done
+	sed 's/^/# /' "$world_dir/lost.log" | grep 'lost ' | head -n 20
+	row "R_hub / R_direct between the two" "$hub_rtt / $direct_rtt ms" "delay of $delay ms on each line"
+	row "time to direct, p50 (worst of $rounds), from Enter" "$(middle <"$world_dir/direct") ($(worst <"$world_dir/direct")) ms" \
+		"$(awk -v h="$hub_rtt" -v d="$direct_rtt" 'BEGIN { printf "%.0f", h + 2 * d + 100 }') (1500) ms"
+	row "of which the command itself takes about" "$(awk '{ print $1 * 1000 }' <"$world_dir/alone" | middle) ms" ""
+	row "lost by $((2 * rounds)) planned switches, 1,000 packets/s each way" "$(awk '{ n += $1 } END { print n }' "$world_dir/lost") of about $((2 * rounds * sent))" "0"
+	world_end_now
+}
+
+# The direct way dies under traffic, and comes back.
+dies() {
+	local i both
+	begins always
+	world_wait 20 are_direct || world_fail "$(at ann why bob)"
+	write_cuts
+	for ((i = 0; i < (rounds + 1) / 2; i++)); do
+		both=$(flow 5 200 "${cut[@]}") || world_fail 'no flow'
+		read -r _ _ _ _ gap_ab gap_ba _ _ ttl_ab ttl_ba <<<"$both"
+		[ "$ttl_ab$ttl_ba" = 6363 ] || echo "# round $i: $both"
+		printf '%s\n%s\n' "$gap_ab" "$gap_ba" >>"$world_dir/outage"
+		mend
+		# Traffic brings it back.
+		"$look" 8 20 "$world-ann" "$ann" "$world-bob" "$bob" >/dev/null
+		world_wait 60 are_direct || { at ann why bob | sed 's/^/# /'; world_fail 'the link does not come back'; }
+	done
+	row "outage when the direct way dies, p50 (worst of $((2 * i)))" "$(middle <"$world_dir/outage") ($(worst <"$world_dir/outage")) ms" "1200 (2000) ms"
+	# At rest nothing is probed: who comes first finds it dead.
+	sleep 50
+	"${cut[@]}"
+	both=$("$look" 6 100 "$world-ann" "$ann" "$world-bob" "$bob")
+	mend
+	read -r lost_ab _ lost_ba _ _ _ _ _ _ _ <<<"$both"
+	row "first packets after a rest on a way that died" "$((10 * (lost_ab > lost_ba ? lost_ab : lost_ba))) ms lost" "2500 ms"
+	"$look" 8 20 "$world-ann" "$ann" "$world-bob" "$bob" >/dev/null
+	world_wait 90 are_direct || world_fail 'the link does not come back'
+	moves
+	world_end_now
+}
+
+# One home's router gets another address.
+moves() {
+	local both change
+
+	both=$("$look" 12 100 "$world-ann" "$ann" "$world-bob" "$bob" -- true & look_pid=$!; sleep 1; world_renumber ann 203.0.113.9 >&2; change=$(moment); world_wait 10 are_not >&2; world_wait 30 are_direct >&2; echo "$((($(moment) - change) / 1000))"; wait $look_pid)
+	read -r direct_again <<<"$(head -n 1 <<<"$both")"
+	read -r _ _ _ _ gap_ab gap_ba _ _ _ _ <<<"$(tail -n 1 <<<"$both")"
+	row "a router's new address: by the hub" "$(printf '%s\n%s\n' "$gap_ab" "$gap_ba" | worst) ms" "3000 ms"
+	row "and direct again after" "$direct_again ms" "5000 ms"
+}
+
+# plain NAME PORT ADDRESS PEER-KEY PEER-ENDPOINT - WireGuard by hand, through the same routers.
+plain() {
+	if ! site_run "$1" ip link add wg0 type wireguard 2>/dev/null; then
+		WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD=1 site_spawn "$1" plain "${as_unit[@]}" setsid wireguard-go -f wg0
+		world_wait 5 site_run "$1" wg show wg0 >/dev/null 2>&1 || world_fail 'wireguard-go does not start'
+	fi
+	site_run "$1" wg set wg0 listen-port "$2" private-key "$world_dir/$1/plain.key" \
+		peer "$4" allowed-ips 10.101.0.0/16 endpoint "$5" persistent-keepalive 1 || world_fail "wg0 of $1"
+	site_run "$1" ip address add "$3/16" dev wg0 || world_fail "wg0 of $1"
+	site_run "$1" ip link set wg0 mtu 1420 up || world_fail "wg0 of $1"
+}
+through() {
+	site_run ann iperf3 -c "$1" -t 3 -J | python3 -c 'import json, sys; print(int(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e5) / 10)'
+}
+beside() {
+	local site i
+	begins always
+	world_wait 20 are_direct || world_fail "$(at ann why bob)"
+	umask 077
+	for site in "${gamers[@]}"; do
+		wg genkey >"$world_dir/$site/plain.key"
+		wg pubkey <"$world_dir/$site/plain.key" >"$world_dir/$site/plain.pub"
+	done
+	plain ann 51999 10.101.0.1 "$(cat "$world_dir/bob/plain.pub")" 203.0.113.3:51999
+	plain bob 51999 10.101.0.2 "$(cat "$world_dir/ann/plain.pub")" 203.0.113.2:51999
+	world_wait 20 reaches ann 10.101.0.2 || world_fail 'wg0 does not meet'
+	site_spawn bob iperf iperf3 -s
+	world_wait 5 site_run bob ss -Hltn 'sport = 5201' | grep -q . || world_fail 'iperf3 does not listen'
+	for ((i = 0; i < 5; i++)); do
+		through "$bob" >>"$world_dir/ours"
+		through 10.101.0.2 >>"$world_dir/theirs"
+		site_run ann ping -q -n -c 100 -i 0.01 "$bob" | sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p' >>"$world_dir/ours.rtt"
+		site_run ann ping -q -n -c 100 -i 0.01 10.101.0.2 | sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p' >>"$world_dir/theirs.rtt"
+	done
+	for i in '' .rtt; do
+		ours=$(middle <"$world_dir/ours$i") theirs=$(middle <"$world_dir/theirs$i")
+		row "$([ -z "$i" ] && echo throughput, Mbit/s || echo round trip, ms): link / WireGuard by hand" "$ours / $theirs" \
+			"$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }') ($([ -z "$i" ] && echo '>= 0.98' || echo '<= 1.02'))"
+	done
+	world_end_now
+}
+
+# Eight gamers, all linked with all.
+idle() {
+	local number=2 site
+	world_begin
+	world_public hub 198.51.100.1
+	for site in ann bob cam dan eve fay gus hal; do
+		world_home "$site" "203.0.113.$number" "192.168.$number.0/24" home
+		number=$((number + 1))
+	done
+	settle hub ann bob cam dan eve fay gus hal
+	unset COLLECTIVE_CONFIG
+	at hub init --name home --endpoint 198.51.100.1 >"$world_dir/words" 2>&1 || world_fail "$(cat "$world_dir/words")"
+	for site in ann bob cam dan eve fay gus hal; do
+		at hub invite "$site" --tag gaming 2>"$world_dir/words" | at "$site" join - >"$world_dir/words" 2>&1 || world_fail "$(cat "$world_dir/words")"
+	done
+	for site in ann bob cam dan eve fay gus hal; do
+		world_wait 60 knows_without_words "$site" "sum(x['path'] == 'direct' for x in d['sites']) == 7" || { at "$site" status | sed 's/^/# /'; world_fail "$site is not linked with all"; }
+	done
+	sleep 60
+	for site in ann dan hal; do
+		site_run "$site" nft -f - <<-'RULES'
+			table inet bench {
+				counter wire { }
+				chain come { type filter hook prerouting priority raw; iifname "lan" meta l4proto udp counter name wire; }
+				chain leave { type filter hook postrouting priority 300; oifname "lan" meta l4proto udp counter name wire; }
+			}
+		RULES
+		cat "/proc/$(agent_pid "$site")"/task/*/schedstat | awk '{ ns += $1 } END { printf "%.0f\n", ns }' >"$world_dir/$site/spent"
+	done
+	sleep 60
+	for site in ann dan hal; do
+		cat "/proc/$(agent_pid "$site")"/task/*/schedstat | awk -v before="$(cat "$world_dir/$site/spent")" '{ ns += $1 } END { printf "%.1f\n", (ns - before) / 1e6 }' >>"$world_dir/cpu"
+		site_run "$site" nft list counter inet bench wire | sed -n 's/.*bytes \([0-9]*\).*/\1/p' | awk '{ printf "%.0f\n", $1 / 60 }' >>"$world_dir/bytes"
+		awk '$1 == "VmRSS:" { print $2 }' "/proc/$(agent_pid "$site")/status" >>"$world_dir/rss"
+	done
+	row "8 gamers all linked, idle: B/s on a site's line" "$(middle <"$world_dir/bytes")" "300"
+	row "the same: processor of an agent, ms a minute" "$(middle <"$world_dir/cpu")" "60"
+	row "the same: VmRSS of an agent, KiB" "$(middle <"$world_dir/rss")" ""
+	world_end_now
+}
+
+# world.sh cleans up when the script ends: each part is one of its own.
+world_end_now() { :; }
+part() { case $skip in *" $1 "*) ;; *) ("$1") || failed=1 ;; esac; }
+
+failed=0
+row what measured goal
+for one in planned dies beside idle; do part "$one"; done
+[ "$failed" -eq 0 ] && echo 'ok 1 - measured' || echo 'not ok 1 - measured'
+echo '1..1'
