@@ -91,7 +91,8 @@ bool site_link_knows_places(const struct site *site)
 	struct candidates places;
 
 	site_link_places(site, &places);
-	return places.count > 0;
+	/* The home's own addresses are of use to nobody who does not know that he is there. */
+	return places.count > 0 && places.items[places.count - 1].kind != CANDIDATE_LAN;
 }
 
 static bool has_fresh_receipt(const struct site *site)

@@ -13,6 +13,7 @@
 
 #define LABEL "collective reflection"
 #define FIRST_AFTER (100 * USEC_MSEC) /* the word that opens is on its way */
+#define AGAIN_FIRST (250 * USEC_MSEC) /* and twice as long each time, until */
 #define AGAIN_AFTER USEC_SECOND
 #define FRESH_FOR (20 * USEC_SECOND)    /* below what routers forget in, with time for an answer */
 #define MAPPED_WITHIN (500 * USEC_MSEC) /* a router at home answers sooner */
@@ -267,7 +268,7 @@ static void ask(struct site *site, struct site_actions *out, const struct endpoi
 
 	if (!reflector->vantages[0].answered)
 		reflector->silences++;
-	reflector->next_at = site->now + AGAIN_AFTER;
+	reflector->next_at = site->now + usec_min(AGAIN_FIRST << reflector->silences, AGAIN_AFTER);
 	ask_vantage(site, out, 0, hub);
 	ask_other(site, out, hub);
 }

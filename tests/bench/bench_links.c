@@ -9,7 +9,8 @@
  * left it is seen which way it took: one hop more by the hub. Prints a line: packets lost of those
  * sent, in one direction and in the other; the longest silence in milliseconds in either; and in
  * milliseconds since the command began, when the first packet came by another way than the last one
- * before it, in either direction, "-" for never; the TTL of the last one in either.
+ * before it, in either direction, "-" for never; the same of the last change; the TTL of the last
+ * packet in either.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,6 +36,7 @@
 #define COMMAND_AFTER USEC_SECOND
 #define LAST_WITHIN (3 * USEC_SECOND)
 #define SIZE 64
+#define FEW 3
 
 extern char **environ;
 
@@ -51,8 +53,9 @@ struct flow {
 	usec_t last_at;
 	usec_t silence;
 	int ttl;
-	int ttl_before; /* of the last one before the command */
-	usec_t changed_at;
+	int ttl_before;         /* of the last one before the command */
+	usec_t changed_at;      /* first, */
+	usec_t changed_last_at; /* and last */
 };
 
 static usec_t now(void)
@@ -125,6 +128,8 @@ static void take(struct flow *flow, uint32_t number, int ttl, usec_t command_at)
 	if (flow->last_at >= 0 && at - flow->last_at > flow->silence)
 		flow->silence = at - flow->last_at;
 	flow->last_at = at;
+	if (command_at >= 0 && ttl != flow->ttl)
+		flow->changed_last_at = at;
 	flow->ttl = ttl;
 	if (command_at < 0)
 		flow->ttl_before = ttl;
@@ -173,20 +178,18 @@ static void begin(pid_t *child, char **command)
 /* Which ones were lost tells when: there are so many a second. */
 static void say_lost(const struct flow *flow, const char *name)
 {
-	uint32_t told = 0;
-
-	for (uint32_t i = 0; i < flow->sent && told < 20; i++) {
-		if (!flow->seen[i] && told++ < 20)
+	for (uint32_t i = 0; i < flow->sent && flow->sent - flow->got <= FEW; i++) {
+		if (!flow->seen[i])
 			(void)fprintf(stderr, "# lost %s: packet %" PRIu32 "\n", name, i);
 	}
 }
 
-static void print_change(const struct flow *flow, usec_t command_at)
+static void print_change(usec_t at, usec_t command_at)
 {
-	if (flow->changed_at < 0)
+	if (at < 0)
 		(void)printf(" -");
 	else
-		(void)printf(" %.1f", (double)(flow->changed_at - command_at) / USEC_MSEC);
+		(void)printf(" %.1f", (double)(at - command_at) / USEC_MSEC);
 }
 
 static void print(const struct flow flows[static 2], usec_t command_at)
@@ -197,7 +200,9 @@ static void print(const struct flow flows[static 2], usec_t command_at)
 	for (int i = 0; i < 2; i++)
 		(void)printf(" %.1f", (double)flows[i].silence / USEC_MSEC);
 	for (int i = 0; i < 2; i++)
-		print_change(&flows[i], command_at);
+		print_change(flows[i].changed_at, command_at);
+	for (int i = 0; i < 2; i++)
+		print_change(flows[i].changed_last_at, command_at);
 	(void)printf(" %d %d\n", flows[0].ttl, flows[1].ttl);
 }
 
@@ -221,7 +226,7 @@ int main(int argc, char **argv)
 	every = USEC_SECOND / strtol(argv[2], NULL, 10);
 	for (int i = 0; i < 2; i++) {
 		open_end(&ends[i], argv[3 + 2 * i], argv[4 + 2 * i]);
-		flows[i] = (struct flow){.last_at = -1, .changed_at = -1};
+		flows[i] = (struct flow){.last_at = -1, .changed_at = -1, .changed_last_at = -1};
 		flows[i].seen = calloc(PACKETS_MAX, sizeof *flows[i].seen);
 		if (!flows[i].seen)
 			fail("memory");
