@@ -184,6 +184,7 @@ static void take_answer(struct site *site, struct site_actions *out, const struc
 	if (vantage != reflector->vantages)
 		return;
 	reflector->silences = 0;
+	reflector->tries = 0;
 	reflector->seen = said.seen;
 	reflector->seen_at = site->now;
 	reflector->rtt_us = site->now - vantage->asked_at;
@@ -268,7 +269,8 @@ static void ask(struct site *site, struct site_actions *out, const struct endpoi
 
 	if (!reflector->vantages[0].answered)
 		reflector->silences++;
-	reflector->next_at = site->now + usec_min(AGAIN_FIRST << reflector->silences, AGAIN_AFTER);
+	reflector->next_at = site->now +
+			     usec_min(AGAIN_FIRST << usec_min(reflector->tries++, 4), AGAIN_AFTER);
 	ask_vantage(site, out, 0, hub);
 	ask_other(site, out, hub);
 }

@@ -168,7 +168,8 @@ struct site_reflector {
 	uint32_t number;
 	struct site_vantage vantages[2]; /* the backbone's port and the links' */
 	uint16_t other_port;             /* that of its links; 0: it did not say */
-	uint32_t silences;               /* in a row, of the first */
+	uint32_t silences;               /* in a row, of the first, in this session */
+	uint32_t tries;                  /* and in all */
 	struct endpoint seen;
 	usec_t seen_at;
 	int64_t rtt_us;
