@@ -434,8 +434,9 @@ void agent_end_turn(struct agent *agent)
 			break;
 	}
 	apply(agent);
-	feed_networks(agent);
+	/* Other networks are a reason to offer links anew, and the offer says where this machine is. */
 	feed_places(agent);
+	feed_networks(agent);
 	apply(agent);
 	follow(agent);
 	follow_ports(agent);
