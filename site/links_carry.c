@@ -559,14 +559,26 @@ void site_link_take_word(struct site *site, const struct site_event *event,
 
 /* Looking. */
 
-/* Whether more than our own messages, keepalives and handshakes went over the link. */
-static bool has_traffic(const struct link_peer *peer, const struct site_statistics *seen)
+/*
+ * Whether more than our own messages, keepalives and handshakes went over the link. What we sent
+ * just before a look is counted at the next one; what was counted just before it is heard behind
+ * it. So what is too much of what came has to become more once again.
+ */
+static bool has_traffic(struct link_peer *peer, const struct site_statistics *seen)
 {
 	uint64_t extra = WIRE_EXTRA + (seen->handshake != peer->handshake ? WIRE_HANDSHAKE : 0);
-	uint64_t rx = seen->rx_bytes - peer->rx_bytes;
-	uint64_t tx = seen->tx_bytes - peer->tx_bytes;
+	uint64_t came = seen->rx_bytes - peer->rx_bytes + peer->rx_over;
+	uint64_t left = seen->tx_bytes - peer->tx_bytes;
+	uint64_t own = peer->own_tx + peer->tx_late;
+	uint64_t over = came > peer->own_rx ? came - peer->own_rx : 0;
+	bool comes = peer->rx_over > 0 && over > peer->rx_over + extra;
 
-	return rx > peer->own_rx + extra || tx > peer->own_tx + extra;
+	peer->rx_over = !comes && over > extra ? over : 0;
+	/* What never leaves is not waited for. */
+	peer->tx_late = own > left ? own - left : 0;
+	if (peer->tx_late > peer->own_tx)
+		peer->tx_late = peer->own_tx;
+	return comes || left > own + extra;
 }
 
 void site_links_statistics(struct site *site, const struct site_event *event)

@@ -91,6 +91,8 @@ struct link_peer {
 	uint64_t handshake;
 	uint64_t own_rx; /* of probes and gossip, since the last look */
 	uint64_t own_tx;
+	uint64_t tx_late; /* of own_tx that WireGuard had not counted at the last look */
+	uint64_t rx_over; /* that it had counted then, and that nobody has accounted for */
 	bool counted;
 	usec_t heard_at;
 };

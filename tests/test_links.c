@@ -572,6 +572,59 @@ TEST(whole_sites_meet_as_the_table_of_the_lab_says)
 	free(text);
 }
 
+/* What WireGuard has counted by now, with what of it was our own. */
+static bool looks_like_traffic(struct site *site, struct site_link *link, uint64_t rx, uint64_t tx,
+	uint64_t own_rx, uint64_t own_tx)
+{
+	const struct site_statistics seen = {.peer = link->peer.key,
+		.rx_bytes = link->peer.rx_bytes + rx,
+		.tx_bytes = link->peer.tx_bytes + tx,
+		.handshake = link->peer.handshake};
+	const struct site_event event = {.kind = SITE_EVENT_STATISTICS,
+		.statistics = {.interface = SITE_LINKS, .count = 1, .peers = &seen}};
+
+	link->traffic_at = -1;
+	link->peer.own_rx = own_rx;
+	link->peer.own_tx = own_tx;
+	site_links_statistics(site, &event);
+	return link->traffic_at >= 0;
+}
+
+/* However a look and a probe meet: links that nobody uses would be probed for ever. */
+TEST(probes_are_no_traffic_whenever_they_are_counted)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 4);
+	struct site *site = world->hosts[1].site;
+	struct site_link *link;
+
+	(void)state;
+	world_run(world, 5 * USEC_SECOND);
+	link = site_link_of(site, &world->hosts[2].id);
+	assert_true(both_direct(world));
+	(void)looks_like_traffic(site, link, 0, 0, 0, 0);
+	assert_false(looks_like_traffic(site, link, 0, 0, 0, 0));
+	assert_false(looks_like_traffic(site, link, 112, 112, 112, 112));
+	/* Sent, and counted at the next look; counted, and heard behind the look. */
+	assert_false(looks_like_traffic(site, link, 0, 0, 0, 224));
+	assert_false(looks_like_traffic(site, link, 0, 224, 0, 0));
+	assert_false(looks_like_traffic(site, link, 112, 0, 0, 0));
+	assert_false(looks_like_traffic(site, link, 112, 0, 112, 0));
+	assert_false(looks_like_traffic(site, link, 0, 0, 112, 0));
+	/* Keepalives, however many. */
+	for (int i = 0; i < 8; i++)
+		assert_false(looks_like_traffic(site, link, 32, 32, 0, 0));
+	/* What is no message of ours: at once where it leaves, at the second look where it comes.
+	 */
+	assert_true(looks_like_traffic(site, link, 0, 128, 0, 0));
+	assert_false(looks_like_traffic(site, link, 128, 0, 0, 0));
+	assert_true(looks_like_traffic(site, link, 128, 0, 0, 0));
+	/* What was lost before it was counted hides nothing for long. */
+	assert_false(looks_like_traffic(site, link, 0, 0, 0, 224));
+	assert_false(looks_like_traffic(site, link, 0, 0, 0, 0));
+	assert_true(looks_like_traffic(site, link, 0, 128, 0, 0));
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -597,6 +650,7 @@ int main(void)
 		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),
 		cmocka_unit_test(an_explanation_of_the_longest_kind_fits),
 		cmocka_unit_test(whole_sites_meet_as_the_table_of_the_lab_says),
+		cmocka_unit_test(probes_are_no_traffic_whenever_they_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
