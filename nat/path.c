@@ -327,12 +327,26 @@ static void path_advance(struct path *path, usec_t now)
 	forget(path);
 }
 
+static void doubt(struct path *path)
+{
+	if (path->burst_at >= 0 && path->now - path->burst_at < PATH_BURST_REST)
+		return;
+	path->burst = PATH_BURST;
+	path->burst_at = path->now;
+}
+
 void path_traffic(struct path *path, usec_t now)
 {
 	path_advance(path, now);
-	/* What was compared before a silence is no reason to switch after it. */
-	if (!traffic_within(path, PATH_PROBES_FOR))
+	/*
+	 * What was compared before a silence is no reason to switch after it; and nobody knows
+	 * whether the direct way, which was not probed meanwhile, still leads anywhere.
+	 */
+	if (!traffic_within(path, PATH_PROBES_FOR)) {
 		path->worse_at = USEC_NEVER;
+		if (path->verified)
+			doubt(path);
+	}
 	path->traffic_at = path->now;
 }
 
@@ -353,10 +367,7 @@ void path_answered(struct path *path, usec_t now, enum path_way way, uint64_t nu
 void path_doubted(struct path *path, usec_t now)
 {
 	path_advance(path, now);
-	if (path->burst_at >= 0 && path->now - path->burst_at < PATH_BURST_REST)
-		return;
-	path->burst = PATH_BURST;
-	path->burst_at = path->now;
+	doubt(path);
 }
 
 void path_resumed(struct path *path, usec_t now)

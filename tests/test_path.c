@@ -315,6 +315,23 @@ TEST(a_dead_path_is_found_soon_after_a_silence)
 	assert_true(ground.switched_at - begin <= 2500 * MS);
 }
 
+/* The other end, which hears nothing meanwhile, has to find it out behind this one. */
+TEST(after_a_silence_a_dead_path_is_left_by_a_burst)
+{
+	struct ground ground = busy_ground(60 * MS, 20 * MS);
+	usec_t begin;
+
+	(void)state;
+	ground.traffic = false;
+	run_for(&ground, 5 * USEC_MINUTE);
+	ground.broken[PATH_DIRECT] = true;
+	begin = ground.now;
+	flow(&ground);
+	run_for(&ground, 3 * SECOND);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	assert_int_equal(ground.switched_at - begin, 300 * MS + 250 * MS);
+}
+
 TEST(a_miss_while_idle_is_followed_up_before_traffic_finds_it)
 {
 	struct ground ground = busy_ground(60 * MS, 20 * MS);
@@ -991,6 +1008,7 @@ int main(void)
 		CASE(a_dead_path_is_left_after_four_misses_and_the_wait_for_an_answer),
 		CASE(three_misses_are_forgiven),
 		CASE(a_dead_path_is_found_soon_after_a_silence),
+		CASE(after_a_silence_a_dead_path_is_left_by_a_burst),
 		CASE(a_miss_while_idle_is_followed_up_before_traffic_finds_it),
 		CASE(one_miss_while_idle_costs_two_more_probes_and_no_switch),
 		CASE(traffic_comes_back_after_five_answers_and_not_four),
