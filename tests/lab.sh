@@ -6,7 +6,7 @@ cd "${SOURCE:?}" || exit 1
 
 at_once=2
 # The longest begin first.
-longest=(recovery carrier people)
+longest=(recovery carrier links people pairs)
 
 # timeout makes a process group of its own: what ends this script has to be passed on.
 declare -A running=()

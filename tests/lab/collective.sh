@@ -31,7 +31,10 @@ settle() {
 }
 
 # places_of SITE - the environment in which its program finds its directories. That of the agent's socket it makes itself.
-places_of() { printf '%s\n' "COLLECTIVE_STATE=$world_dir/$1/state" "COLLECTIVE_RUN=$world_dir/$1/home/run"; }
+places_of() {
+	printf '%s\n' "COLLECTIVE_STATE=$world_dir/$1/state" "COLLECTIVE_RUN=$world_dir/$1/home/run"
+	[ ! -e "$world_dir/$1/config.yaml" ] || echo "COLLECTIVE_CONFIG=$world_dir/$1/config.yaml"
+}
 
 at() {
 	local places
@@ -125,9 +128,9 @@ loses_power() {
 
 moment() { printf '%s\n' "${EPOCHREALTIME/[.,]/}"; }
 
-# says_figure WORDS MS MOST
+# says_figure WORDS FIGURE MOST [UNIT] - milliseconds, where nothing else is said.
 says_figure() {
-	printf '%s: %s ms, at most %s\n' "$1" "$2" "$3" | tee -a "$world_dir/shown"
+	printf '%s: %s%s, at most %s\n' "$1" "$2" "${4- ms}" "$3" | tee -a "$world_dir/shown"
 	[ "$2" -le "$3" ]
 }
 

@@ -56,7 +56,13 @@ class Stream:
     def receive(self, running):
         last = None
         while True:
-            piece = self.receiver.recv(SIZE, socket.MSG_WAITALL)
+            # A signal ends a wait for all of it with what there is.
+            piece = b""
+            while len(piece) < SIZE:
+                part = self.receiver.recv(SIZE - len(piece), socket.MSG_WAITALL)
+                if not part:
+                    break
+                piece += part
             now = time.monotonic()
             if not piece:
                 return

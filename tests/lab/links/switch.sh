@@ -1,0 +1,79 @@
+#!/bin/bash
+# switch.sh - of what flows between two homes nothing is lost while it is led over a direct link, away from it and back.
+#
+#   hub         directly on inet
+#   ann, bob    at home
+# shellcheck disable=SC2154 # of what is sourced
+set -u
+cd "${SOURCE:?}" || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+# shellcheck source=tests/lab/world.sh
+. tests/lab/world.sh
+# shellcheck source=tests/lab/collective.sh
+. tests/lab/collective.sh
+# shellcheck source=tests/lab/links.sh
+. tests/lab/links.sh
+
+rate=1000
+
+begins() { links_begin ann bob && measured 'two homes, from the second one'"'"'s admission to a direct link' 5000 are_direct ann bob; }
+
+# There and back, with what flows for a moment on either way.
+switches() {
+	flows ann bob "$rate" && at ann unlink bob && by_hub ann bob && sleep 1 && reason ann bob unlinked &&
+		at ann link bob && measured 'asked for again, direct' 5000 are_direct ann bob && sleep 1 &&
+		loses "by the hub and back, $rate packets/s each way" 0 ann bob
+}
+switches_at_the_other_end() {
+	flows ann bob "$rate" && at bob unlink ann && by_hub ann bob && at bob link ann && direct ann bob && sleep 1 &&
+		loses 'the same, said at the other end' 0 ann bob
+}
+
+links_key() { site_run "$1" wg show collective1 public-key; }
+has_new_key() { [ "$(links_key "$1")" != "$2" ] && site_run "$3" wg show collective1 peers | grep -qFx "$(links_key "$1")"; }
+
+# With lines as short as here, what is on its way to the hub while the backbone's key changes is lost: in one piece, and
+# whoever speaks with the hub loses as much. The link adds nothing to it.
+rotates() {
+	local before own
+	before=$(links_key ann)
+	flows ann bob "$rate" && flows ann hub "$rate" && at ann rotate || return
+	measured 'after new keys at one end, direct' 10000 has_new_key ann "$before" bob && direct ann bob && sleep 1 || return
+	flowed ann hub || return
+	own=$lost
+	says_figure "new keys at one end, lost on the way to the hub, of $sent packets" "$own" 10 '' &&
+		flowed ann bob || return
+	says_figure "new keys at one end, lost between the two, of $sent packets" "$lost" 10 '' &&
+		says_figure 'in so many pieces' "$holes" 1 ''
+}
+
+# What WireGuard has goes on without the agents, and nobody listens outside.
+killed() { flows ann bob "$rate" && kills ann; }
+knows_it_is_direct() { knows_without_words "$1" "s['$2']['path'] == 'direct'"; }
+comes_back() {
+	at ann up >/dev/null && measured 'the agent of one end killed, and started: direct' 10000 knows_it_is_direct ann bob &&
+		world_wait 5 knows_it_is_direct bob ann && sleep 1 && breaks 'the same' 2000 ann bob
+}
+# After an attempt agents listen outside for a while; those that do not run do not. Below what this machine's processors
+# can carry, or what they lose would be measured.
+is_fast() {
+	local listening
+	transfers ann bob 4000 3 && listening=$again && kills ann && kills bob && transfers ann bob 4000 3 || return
+	says_figure "a transfer while agents listen outside, sent once more of $pieces KiB" "$listening" "$again" ''
+}
+
+world_begin
+world_public hub 198.51.100.1
+world_home ann 203.0.113.2 192.168.7.0/24 home
+world_home bob 203.0.113.3 192.168.8.0/24 home
+settle hub ann bob
+check "two homes with the tag go direct by themselves" begins
+check "unlinked and linked again, nothing is lost" switches
+check "nor when the other end says so" switches_at_the_other_end
+check "keys change at one end: nothing is lost, and they go direct again" rotates
+check "the agent of one end is killed under traffic" killed
+check "started again, it goes direct again, and traffic has gone on" comes_back
+check "of a transfer over the link nothing more is sent again because agents listen" is_fast
+shows
+finish
