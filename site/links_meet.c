@@ -319,39 +319,52 @@ static void make_way(struct site *site, struct site_link *link, struct site_acti
 
 /* Answering. */
 
-static void reply(struct site *site, struct site_link *link, struct site_actions *out,
-	const struct member *member, enum offer_verdict verdict)
+/* An answer that says no. Who is refused learns nothing of where we are. */
+static void refuse(struct site *site, struct site_actions *out, const struct member *member,
+	const struct offer *theirs, const struct hash *hash, enum offer_verdict verdict)
 {
-	struct offer answer = {.candidate_count = 0};
+	const struct offer answer = {
+		.is_answer = true, .clock = site_wall(site), .offer = *hash, .verdict = verdict};
+	uint8_t bytes[OFFER_SIZE_MAX];
 	struct offer_pair pair;
 	struct certificate other;
 	struct offer_ends ends;
+	int size;
+
+	ledger_certificate(&site->ledger, member, &other);
+	ends = ends_of(site, &other);
+	offer_pair_draw(&pair, &site->prng);
+	size = offer_write(&answer, &ends, &pair, theirs, bytes);
+	key_wipe(&pair.private_key);
+	if (size > 0)
+		site_send(out, &site->collective.address, &other.address, SITE_PORT, bytes,
+			(size_t)size);
+}
+
+static void accept_offer(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct member *member)
+{
+	struct offer_pair pair;
+	struct certificate other;
+	struct offer_ends ends;
+	struct offer answer;
 	struct hash hash;
 	int size;
 
 	ledger_certificate(&site->ledger, member, &other);
 	ends = ends_of(site, &other);
 	offer_pair_draw(&pair, &site->prng);
-	/* Who is refused learns nothing of where we are. */
-	if (verdict == OFFER_ACCEPTED)
-		describe(site, link, &answer);
+	describe(site, link, &answer);
 	answer.is_answer = true;
-	answer.clock = site_wall(site);
 	answer.offer = link->theirs_hash;
-	answer.verdict = verdict;
 	answer.initiates = link->theirs.clock_off && !clock_is_off(site);
 	size = offer_write(&answer, &ends, &pair, &link->theirs, link->sent);
-	link->sent_size = (uint16_t)(size > 0 ? size : 0);
-	link->sent_times = 0;
-	if (size < 0 || verdict != OFFER_ACCEPTED) {
-		if (size > 0)
-			send_again(site, link, out, member);
-		key_wipe(&pair.private_key);
-		return;
-	}
-	hash = offer_hash(link->sent, (size_t)size);
-	if (link_keys_derive(&link->keys, &pair, false, &site_link_pair(site)->secret,
-		    &link->theirs.ephemeral, &other.links, &link->theirs_hash, &hash) == 0) {
+	hash = offer_hash(link->sent, (size_t)(size > 0 ? size : 0));
+	if (size > 0 &&
+		link_keys_derive(&link->keys, &pair, false, &site_link_pair(site)->secret,
+			&link->theirs.ephemeral, &other.links, &link->theirs_hash, &hash) == 0) {
+		link->sent_size = (uint16_t)size;
+		link->sent_times = 0;
 		make_way(site, link, out);
 		site_link_add_peer(site, link, out);
 		link->offerer = false;
@@ -371,11 +384,13 @@ static void reply(struct site *site, struct site_link *link, struct site_actions
 void site_link_answer(struct site *site, struct site_link *link, struct site_actions *out)
 {
 	const struct member *member = ledger_find(&site->ledger, &link->member);
-	bool knows = site_link_knows_places(site);
 
-	reply(site, link, out, member, knows ? OFFER_ACCEPTED : OFFER_UNREADY);
-	if (!knows)
-		site_link_turn(site, link, LINK_RESTS, LINK_UNSEEN);
+	if (site_link_knows_places(site)) {
+		accept_offer(site, link, out, member);
+		return;
+	}
+	refuse(site, out, member, &link->theirs, &link->theirs_hash, OFFER_UNREADY);
+	site_link_turn(site, link, LINK_RESTS, LINK_UNSEEN);
 }
 
 /* Attempts that others may cause: a few at once, then now and then. */
@@ -443,6 +458,7 @@ static void receive_offer(struct site *site, const struct site_event *event,
 	enum offer_verdict verdict;
 	struct site_link *link;
 	struct offer theirs;
+	struct hash hash;
 
 	if (is_known(site, event, out, member))
 		return;
@@ -458,12 +474,13 @@ static void receive_offer(struct site *site, const struct site_event *event,
 	verdict = judge(site, link, member, &theirs);
 	if (verdict == OFFER_VERDICTS)
 		return;
-	link->theirs = theirs;
-	link->theirs_hash = offer_hash(event->datagram.bytes, event->datagram.size);
+	hash = offer_hash(event->datagram.bytes, event->datagram.size);
 	if (verdict != OFFER_ACCEPTED) {
-		reply(site, link, out, member, verdict);
+		refuse(site, out, member, &theirs, &hash, verdict);
 		return;
 	}
+	link->theirs = theirs;
+	link->theirs_hash = hash;
 	/* It has lost what there was; nothing of ours may go there any more. */
 	site_link_route(site, link, out, false);
 	if (theirs.attempt < link->quiet.failures)

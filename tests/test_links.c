@@ -433,6 +433,34 @@ TEST(both_go_direct_within_a_round_trip_by_the_hub_and_two_direct_ones)
 	}
 }
 
+/* A tenth is lost on every way: offers, answers, openers, probes, handshakes. */
+TEST(lossy_lines_make_it_slower_and_do_not_prevent_it)
+{
+	uint32_t slow = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, seed);
+		usec_t begun;
+
+		run_for(world, 5 * USEC_SECOND);
+		for (uint32_t i = 0; i < world->host_count; i++) {
+			world->hosts[i].up.options.loss = 51000;
+			world->hosts[i].down.options.loss = 51000;
+		}
+		begun = world->now;
+		give(world, 1, SITE_COMMAND_LINK, "site-2", 0);
+		give(world, 2, SITE_COMMAND_LINK, "site-1", 0);
+		while (!both_direct(world) && world->now < begun + USEC_MINUTE)
+			run_for(world, 10 * USEC_MSEC);
+		if (!both_direct(world))
+			fail_msg("seed %lu: %s / %s", (unsigned long)seed, why(world, 1, 2), "");
+		slow += world->now - begun > 5 * USEC_SECOND;
+		world_free(world);
+	}
+	assert_in_range(slow, 0, 5);
+}
+
 /* Failing. */
 
 TEST(what_failed_rests_ever_longer_and_never_more_than_ten_minutes)
@@ -645,6 +673,7 @@ int main(void)
 		cmocka_unit_test(keys_change_under_a_link_and_nothing_is_lost),
 		cmocka_unit_test(who_is_expelled_loses_its_link_at_once),
 		cmocka_unit_test(both_go_direct_within_a_round_trip_by_the_hub_and_two_direct_ones),
+		cmocka_unit_test(lossy_lines_make_it_slower_and_do_not_prevent_it),
 		cmocka_unit_test(what_failed_rests_ever_longer_and_never_more_than_ten_minutes),
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
 		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),

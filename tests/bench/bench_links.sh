@@ -186,6 +186,13 @@ beside() {
 	world_end_now
 }
 
+says_who_is_not() {
+	local other
+	for other in $(at "$1" status | awk '$3 == "hub" && $1 != "home" { print $1 }'); do
+		printf '# %s: %s\n# %s: %s\n' "$1" "$(at "$1" why "$other")" "$other" "$(at "$other" why "$1")"
+	done
+}
+
 # Eight gamers, all linked with all.
 idle() {
 	local number=2 site
@@ -202,7 +209,7 @@ idle() {
 		at hub invite "$site" --tag gaming 2>"$world_dir/words" | at "$site" join - >"$world_dir/words" 2>&1 || world_fail "$(cat "$world_dir/words")"
 	done
 	for site in ann bob cam dan eve fay gus hal; do
-		world_wait 60 knows_without_words "$site" "sum(x['path'] == 'direct' for x in d['sites']) == 7" || { at "$site" status | sed 's/^/# /'; world_fail "$site is not linked with all"; }
+		world_wait 60 knows_without_words "$site" "sum(x['path'] == 'direct' for x in d['sites']) == 7" || { says_who_is_not "$site"; world_fail "$site is not linked with all"; }
 	done
 	sleep 60
 	for site in ann dan hal; do
