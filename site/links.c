@@ -284,6 +284,9 @@ static void rest(struct site *site, struct site_link *link, const struct member 
 		return;
 	}
 	site_reflect_want(site, site->now + REFLECTED_FOR);
+	/* What was waited for is known now. */
+	if (link->reason == LINK_UNSEEN && is_seen(site, link))
+		link->next_at = site->now;
 	if (site->now >= link->next_at && site->now >= quiet_until(&link->quiet))
 		begin(site, link);
 }

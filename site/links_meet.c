@@ -502,7 +502,7 @@ static void take_refusal(struct site *site, struct site_link *link, enum offer_v
 		[OFFER_BUSY] = 15 * USEC_SECOND,
 		[OFFER_CROSSED] = 2 * USEC_SECOND,
 		[OFFER_STALE] = USEC_MINUTE,
-		[OFFER_UNREADY] = 5 * USEC_SECOND,
+		[OFFER_UNREADY] = 2 * USEC_SECOND,
 	};
 
 	link->trial.verdict = verdict;

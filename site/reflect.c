@@ -19,6 +19,7 @@
 #define MAPPED_WITHIN (500 * USEC_MSEC) /* a router at home answers sooner */
 #define OTHER_WITHIN (300 * USEC_MSEC)
 #define SILENCES_MAX 3
+#define SILENCES_AT_FIRST 1
 #define NETCHECK_WITHIN (5 * USEC_SECOND)
 #define ANSWERS_PER_SECOND 100
 #define ANSWERS_BURST 200
@@ -180,6 +181,7 @@ static void take_answer(struct site *site, struct site_actions *out, const struc
 	if (said.number != vantage->number || vantage->answered)
 		return;
 	vantage->answered = true;
+	reflector->heard = true;
 	observe(site, from, &said.seen);
 	if (vantage != reflector->vantages)
 		return;
@@ -255,6 +257,7 @@ static void open_session(struct site *site, struct site_actions *out, const stru
 		reflector->links = certificate.links;
 		reflector->site = hub->site;
 		reflector->silences = 0;
+		reflector->heard = false;
 		/* Nothing was asked yet. */
 		reflector->vantages[0] = (struct site_vantage){.answered = true};
 		reflector->vantages[1] = (struct site_vantage){.answered = true};
@@ -282,7 +285,10 @@ static bool is_usable(const struct site *site, const struct member *hub)
 	struct certificate certificate;
 
 	ledger_certificate(&site->ledger, hub, &certificate);
-	return reflector->open && reflector->silences < SILENCES_MAX &&
+	/* What opens it may have been lost, too. */
+	return reflector->open &&
+	       reflector->silences + !reflector->vantages[0].answered <
+		       (reflector->heard ? SILENCES_MAX : SILENCES_AT_FIRST) &&
 	       site->now - reflector->opened_at < REFLECTION_LASTS - USEC_MINUTE &&
 	       key_equal(&reflector->links, &certificate.links);
 }

@@ -160,6 +160,7 @@ struct site_vantage {
 /* The one whom we ask. */
 struct site_reflector {
 	bool open;
+	bool heard; /* something was answered in this session */
 	struct seal seal;
 	struct key links; /* of the reflector, with which the session was opened */
 	struct hash site;
