@@ -6,7 +6,7 @@
 #include <assert.h>
 #include <string.h>
 
-#include "site/site_internal.h"
+#include "site/links_internal.h"
 
 #define SAVE_AGAIN (5 * USEC_SECOND)
 #define ROOM_FOR_FIRST 24 /* keys, settings and floors */
@@ -130,8 +130,8 @@ static void save_facts(struct site *site, struct site_actions *out, uint32_t pos
 	}
 }
 
-/* Secrets, places, guards and facts, by a number that counts through them. Returns whether there
- * was one.
+/* Secrets, places, guards, wishes and facts, by a number that counts through them. Returns whether
+ * there was one.
  */
 static bool save_at(struct site *site, struct site_actions *out, uint32_t position)
 {
@@ -155,6 +155,14 @@ static bool save_at(struct site *site, struct site_actions *out, uint32_t positi
 		return true;
 	}
 	position -= site->prefixes.count;
+	if (position < site->links.count) {
+		const struct site_link *link = table_at(&site->links, position);
+
+		if (link->asked || link->unlinked)
+			site_save_wish(site, out, link, false);
+		return true;
+	}
+	position -= site->links.count;
 	if (!site->has_collective || position >= ledger->members.count + ledger->admins.count +
 							 ledger->revocations.count +
 							 ledger->removals.count)

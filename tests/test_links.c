@@ -508,6 +508,71 @@ TEST(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back)
 	world_free(world);
 }
 
+/* Places. */
+
+static bool is_told(const struct world *world, const char *address)
+{
+	struct site_standing standing;
+	struct address wanted;
+
+	assert_int_equal(address_parse(address, strlen(address), &wanted), 0);
+	assert_true(site_standing(world->hosts[1].site, &standing));
+	for (uint32_t i = 0; i < standing.place_count; i++) {
+		if (address_equal(&standing.places[i].endpoint.address, &wanted))
+			return true;
+	}
+	return false;
+}
+
+static void tell_places(struct world *world, const char *address, bool containers)
+{
+	struct host *host = &world->hosts[1];
+	struct site_own_address own[2] = {
+		{.address = host->local.address}, {.containers = containers}};
+	struct site_event event = {.kind = SITE_EVENT_PLACES, .places = {.count = 2, .items = own}};
+
+	assert_int_equal(address_parse(address, strlen(address), &own[1].address), 0);
+	event.places.ports[SITE_BACKBONE] = host->local.port;
+	event.places.ports[SITE_LINKS] = host->links_local.port;
+	host_event(host, &event);
+}
+
+TEST(only_places_where_friends_may_find_it_are_told)
+{
+	static const struct {
+		const char *address;
+		bool containers;
+		bool told;
+	} rows[] = {
+		{"192.168.77.5", false, true},
+		{"172.17.0.1", true, false},  /* a bridge of containers */
+		{"10.200.0.7", false, false}, /* isolated */
+		{"10.100.2.9", false, false}, /* through the tunnel */
+		{"127.0.0.1", false, false},
+		{"169.254.3.4", false, false},
+		{"2001:470::5", false, true},
+		{"fe80::1", false, false},
+		{"fd00::5", false, false},
+	};
+	static const struct prefix isolated = {{ADDRESS_IPV4, {10, 200}}, 16};
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, 17);
+
+	(void)state;
+	host_run(&world->hosts[1], false);
+	world->hosts[1].options.isolated = (struct site_networks){1, &isolated};
+	host_run(&world->hosts[1], true);
+	run_for(world, 5 * USEC_SECOND);
+	give(world, 1, SITE_COMMAND_NETCHECK, "", 0);
+	run_for(world, USEC_SECOND);
+	assert_true(is_told(world, "11.0.0.2"));
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		tell_places(world, rows[i].address, rows[i].containers);
+		if (is_told(world, rows[i].address) != rows[i].told)
+			fail_msg("%s", rows[i].address);
+	}
+	world_free(world);
+}
+
 /* Words. */
 
 TEST(every_reason_has_a_sentence_and_a_word_of_its_own)
@@ -676,6 +741,7 @@ int main(void)
 		cmocka_unit_test(lossy_lines_make_it_slower_and_do_not_prevent_it),
 		cmocka_unit_test(what_failed_rests_ever_longer_and_never_more_than_ten_minutes),
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
+		cmocka_unit_test(only_places_where_friends_may_find_it_are_told),
 		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),
 		cmocka_unit_test(an_explanation_of_the_longest_kind_fits),
 		cmocka_unit_test(whole_sites_meet_as_the_table_of_the_lab_says),
