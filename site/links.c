@@ -279,7 +279,7 @@ static void rest(struct site *site, struct site_link *link, const struct member 
 
 	/* What failed is worth knowing until it is tried again. */
 	if (against != LINK_NEW) {
-		if (idleness != LINK_NEW || link->failed_at < 0)
+		if (link->failed_at < 0)
 			site_link_turn(site, link, LINK_RESTS, against);
 		return;
 	}

@@ -307,6 +307,10 @@ enum link_reason site_link_reason(const struct site *site, const struct member *
 
 	if (link && link->stage != LINK_RESTS)
 		return link->reason;
+	/* The other end may have asked, in vain. */
+	if (link && link->failed_at >= 0 && site->now - link->failed_at < QUIET_LONGEST &&
+		(idleness == LINK_NOT_ASKED || idleness == LINK_NO_TRAFFIC))
+		return link->reason;
 	if (idleness != LINK_NEW)
 		return idleness;
 	if (!link)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/envelope.h"
 #include "simulator/host.h"
 #include "site/links_internal.h"
 #include "tests/files.h"
@@ -573,6 +574,151 @@ TEST(only_places_where_friends_may_find_it_are_told)
 	world_free(world);
 }
 
+/* Hostile members. */
+
+static void bring(
+	struct world *world, uint32_t to, uint32_t from, const uint8_t *bytes, size_t size)
+{
+	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
+
+	event.datagram.interface = SITE_BACKBONE;
+	event.datagram.from = (struct endpoint){world->hosts[from].overlay, SITE_PORT};
+	event.datagram.port = SITE_PORT;
+	event.datagram.bytes = bytes;
+	event.datagram.size = size;
+	host_event(&world->hosts[to], &event);
+}
+
+TEST(an_offer_that_comes_again_is_not_followed_again)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, 18);
+	struct site_link *asker;
+	uint64_t datagrams;
+	uint8_t bytes[OFFER_SIZE_MAX];
+	uint16_t size;
+
+	(void)state;
+	run_for(world, 5 * USEC_SECOND);
+	give(world, 1, SITE_COMMAND_LINK, "site-2", 0);
+	asker = site_link_of(world->hosts[1].site, &world->hosts[2].id);
+	while (asker->stage != LINK_OFFERS)
+		run_for(world, USEC_MSEC);
+	size = asker->sent_size;
+	memcpy(bytes, asker->sent, size);
+	run_for(world, 5 * USEC_SECOND);
+	assert_true(both_direct(world));
+	give(world, 1, SITE_COMMAND_UNLINK, "site-2", 0);
+	run_for(world, USEC_MINUTE);
+	datagrams = world->datagrams;
+	for (int i = 0; i < 100; i++)
+		bring(world, 2, 1, bytes, size);
+	/* Changed in any byte it is no offer at all. */
+	for (uint16_t i = 0; i < size; i++) {
+		bytes[i] ^= 1;
+		bring(world, 2, 1, bytes, size);
+		bytes[i] ^= 1;
+	}
+	run_for(world, USEC_SECOND);
+	assert_int_equal(link_of(world, 2, 1)->stage, LINK_RESTS);
+	assert_int_equal(links_peers(world, 2), 0);
+	assert_true(world->datagrams - datagrams < 20);
+	world_free(world);
+}
+
+static uint32_t sent_to(const struct world *world, const char *address)
+{
+	const struct meeting *meeting = &link_of(world, 2, 1)->meeting;
+	struct address wanted;
+	uint32_t sent = 0;
+
+	assert_int_equal(address_parse(address, strlen(address), &wanted), 0);
+	for (uint32_t i = 0; i < meeting->count; i++) {
+		if (address_equal(&meeting->places[i].endpoint.address, &wanted))
+			sent += meeting->places[i].sent;
+	}
+	return sent;
+}
+
+/* Nobody but a hub's receipt shows where somebody is: else three datagrams are the most. */
+TEST(a_victim_that_a_member_names_gets_three_datagrams_at_most)
+{
+	struct world *world = make_world(SYMMETRIC, HOME, SITE_WHEN_ASKED, 19);
+	struct site_command command = {.kind = SITE_COMMAND_ENDPOINTS,
+		.request = 9,
+		.endpoint_count = 3,
+		.endpoints = {{.host = "169.254.7.7", .port = 53},
+			{.host = "13.14.15.16", .port = 53}, {.host = "13.14.15.16", .port = 123}}};
+
+	(void)state;
+	run_for(world, 5 * USEC_SECOND);
+	host_command(&world->hosts[1], &command);
+	give(world, 1, SITE_COMMAND_LINK, "site-2", 0);
+	run_for(world, 10 * USEC_SECOND);
+	assert_int_equal(link_of(world, 2, 1)->reason, LINK_NOT_MET);
+	assert_in_range(sent_to(world, "13.14.15.16"), 2, 2 * MEETING_UNVOUCHED_MAX);
+	assert_int_equal(sent_to(world, "169.254.7.7"), 0);
+	assert_in_range(sent_to(world, "11.0.0.2"), 2, MEETING_DATAGRAMS_MAX);
+	world_free(world);
+}
+
+TEST(words_of_others_and_of_an_earlier_link_are_not_obeyed)
+{
+	struct world *world = linked(20);
+	struct site_link *link = site_link_of(world->hosts[1].site, &world->hosts[2].id);
+	uint8_t bytes[ENVELOPE_SIZE_MAX];
+	uint8_t sealed[SEAL_DATAGRAM_MAX];
+	const uint8_t end = 2;
+	struct wire_writer writer;
+	struct seal seal = link->words;
+
+	(void)state;
+	envelope_begin(&writer, bytes, sizeof bytes, ENVELOPE_PATH, ENVELOPE_HEAD + 1,
+		&site_ledger(world->hosts[1].site)->collective, 0);
+	wire_write_bin(&writer, sealed, seal_write(&seal, &end, 1, sealed));
+	/* The hub knows no key of the link, and what it changes is no word. */
+	for (size_t i = writer.length - 20; i < writer.length; i++) {
+		bytes[i] ^= 1;
+		bring(world, 2, 1, bytes, writer.length);
+		bytes[i] ^= 1;
+	}
+	/* Nor is a word of one member a word of another. */
+	bring(world, 2, 0, bytes, writer.length);
+	run_for(world, USEC_SECOND);
+	assert_true(both_direct(world));
+	bring(world, 2, 1, bytes, writer.length);
+	run_for(world, 100 * USEC_MSEC);
+	assert_false(both_direct(world));
+	run_for(world, 10 * USEC_SECOND);
+	assert_true(both_direct(world));
+	/* It was of the link before. */
+	bring(world, 2, 1, bytes, writer.length);
+	run_for(world, USEC_SECOND);
+	assert_true(both_direct(world));
+	world_free(world);
+}
+
+TEST(advice_makes_the_other_end_look_and_no_more)
+{
+	struct world *world = linked(21);
+	struct site_link *link = site_link_of(world->hosts[1].site, &world->hosts[2].id);
+	uint8_t bytes[ENVELOPE_SIZE_MAX];
+	uint8_t sealed[SEAL_DATAGRAM_MAX];
+	const uint8_t doubt = 1;
+	struct wire_writer writer;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		envelope_begin(&writer, bytes, sizeof bytes, ENVELOPE_PATH, ENVELOPE_HEAD + 1,
+			&site_ledger(world->hosts[1].site)->collective, 0);
+		wire_write_bin(&writer, sealed, seal_write(&link->words, &doubt, 1, sealed));
+		bring(world, 2, 1, bytes, writer.length);
+		run_for(world, 500 * USEC_MSEC);
+		assert_true(both_direct(world));
+	}
+	assert_int_equal(link_of(world, 2, 1)->switches, 1);
+	world_free(world);
+}
+
 /* Words. */
 
 TEST(every_reason_has_a_sentence_and_a_word_of_its_own)
@@ -742,6 +888,10 @@ int main(void)
 		cmocka_unit_test(what_failed_rests_ever_longer_and_never_more_than_ten_minutes),
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
 		cmocka_unit_test(only_places_where_friends_may_find_it_are_told),
+		cmocka_unit_test(an_offer_that_comes_again_is_not_followed_again),
+		cmocka_unit_test(a_victim_that_a_member_names_gets_three_datagrams_at_most),
+		cmocka_unit_test(words_of_others_and_of_an_earlier_link_are_not_obeyed),
+		cmocka_unit_test(advice_makes_the_other_end_look_and_no_more),
 		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),
 		cmocka_unit_test(an_explanation_of_the_longest_kind_fits),
 		cmocka_unit_test(whole_sites_meet_as_the_table_of_the_lab_says),
