@@ -82,6 +82,7 @@ static struct meeting_place *add(
 /* Whether one more packet there is within what strangers are to be spared. */
 static bool may_send(const struct meeting *meeting, const struct meeting_place *place)
 {
+	bool vouched = false;
 	uint32_t sent = 0;
 
 	for (uint32_t i = 0; i < meeting->count; i++) {
@@ -91,10 +92,10 @@ static bool may_send(const struct meeting *meeting, const struct meeting_place *
 			continue;
 		if (other->heard)
 			return true;
+		vouched = vouched || other->vouched;
 		sent += other->sent;
 	}
-	return sent < MEETING_DATAGRAMS_MAX &&
-	       (place->vouched || place->sent < MEETING_UNVOUCHED_MAX);
+	return sent < (vouched ? MEETING_DATAGRAMS_MAX : MEETING_UNVOUCHED_MAX);
 }
 
 /*

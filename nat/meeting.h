@@ -24,7 +24,7 @@
 #define MEETING_PLACES_MAX 12 /* with those that packets came from */
 #define MEETING_PENDING 4
 #define MEETING_DATAGRAMS_MAX 20 /* to an address that never answered */
-#define MEETING_UNVOUCHED_MAX 3  /* to a place that nobody saw the other at */
+#define MEETING_UNVOUCHED_MAX 3  /* to an address that nobody saw the other at, whatever port */
 #define MEETING_ACTIONS_MAX 8
 #define MEETING_BODY 32
 

@@ -378,12 +378,14 @@ TEST(an_address_that_never_answers_gets_twenty_datagrams_however_many_places_are
 	assert_int_equal(meeting_wakeup(&arena.homes[0].meeting), USEC_NEVER);
 }
 
-TEST(a_place_that_nobody_vouches_for_gets_three)
+TEST(an_address_that_nobody_vouches_for_gets_three_however_many_places_are_there)
 {
 	struct arena arena;
 
 	(void)state;
 	be_alone(&arena, false, 1);
+	assert_int_equal(arena.datagrams, MEETING_UNVOUCHED_MAX);
+	be_alone(&arena, false, MEETING_OFFERED_MAX);
 	assert_int_equal(arena.datagrams, MEETING_UNVOUCHED_MAX);
 }
 
@@ -453,7 +455,7 @@ int main(void)
 		CASE(two_homes_find_the_way_within_two_round_trips),
 		CASE(loss_delays_a_meeting_and_seldom_prevents_it),
 		CASE(an_address_that_never_answers_gets_twenty_datagrams_however_many_places_are_there),
-		CASE(a_place_that_nobody_vouches_for_gets_three),
+		CASE(an_address_that_nobody_vouches_for_gets_three_however_many_places_are_there),
 		CASE(what_somebody_else_sends_is_answered_by_nothing_and_changes_nothing),
 		CASE(a_datagram_that_comes_twice_is_answered_once),
 	};
