@@ -1007,6 +1007,18 @@ static void save_place(struct site *site, struct site_actions *out, const struct
 	site_save_place(site, out, place);
 }
 
+/* Whether a peer has another key that it has not called with yet. */
+static bool awaits_key(const struct site *site)
+{
+	for (uint32_t i = 0; i < site->peers.count; i++) {
+		const struct site_peer *peer = table_at(&site->peers, i);
+
+		if (peer->stage == SITE_PEER_NEXT)
+			return true;
+	}
+	return false;
+}
+
 static void note_heard(struct site *site, struct site_actions *out, struct site_peer *peer)
 {
 	peer->heard_at = site->now;
@@ -1014,7 +1026,8 @@ static void note_heard(struct site *site, struct site_actions *out, struct site_
 		return;
 	if (peer->stage == SITE_PEER_NEXT) {
 		site_peer_promote(site, peer);
-		site->poll_fast_until = site->now;
+		if (!awaits_key(site))
+			site->poll_fast_until = site->now;
 		if (!site->hub_role && site_room(out) > 4) {
 			site->collective.hub_key = peer->key;
 			site_save_collective(site, out);
