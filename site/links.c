@@ -154,12 +154,18 @@ static bool operates(const struct site *site)
 	return site->has_collective && site->state == SITE_MEMBER && !site->hub_role && !site->down;
 }
 
+bool site_links_rotate(const struct site *site)
+{
+	return site->rotation.state == ROTATION_SWITCHED ||
+	       (site->rotation.state != ROTATION_IDLE && site->certified_at != USEC_NEVER);
+}
+
 /* Whether offers find their way. */
 enum link_reason site_link_obstacle(const struct site *site)
 {
 	const struct site_peer *hub = site_peer_of(site, &site->hub);
 
-	if (site->rotation.state == ROTATION_SWITCHED)
+	if (site_links_rotate(site))
 		return LINK_ROTATING;
 	if (!hub || hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN)
 		return LINK_HUB_SILENT;

@@ -166,6 +166,8 @@ void site_link_turn(
 /* What is against a link with a member here; and why none is wanted now. LINK_NEW: nothing. */
 enum link_reason site_link_objection(const struct site *site, const struct member *member);
 enum link_reason site_link_idleness(const struct site *site, const struct member *member);
+/* New keys are certified, or in use and not proven: links that are there have to end. */
+bool site_links_rotate(const struct site *site);
 /* Whether offers find their way. LINK_NEW: they do. */
 enum link_reason site_link_obstacle(const struct site *site);
 /* It came to nothing: a new attempt when routers have forgotten. */

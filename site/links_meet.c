@@ -423,7 +423,7 @@ static enum offer_verdict judge(struct site *site, struct site_link *link,
 	link->their_clock = theirs->clock;
 	if (site_link_objection(site, member) != LINK_NEW)
 		return OFFER_POLICY;
-	if (site->rotation.state == ROTATION_SWITCHED || link->stage == LINK_LEAVES)
+	if (site_links_rotate(site) || link->stage == LINK_LEAVES)
 		return OFFER_BUSY;
 	if (link->stage == LINK_OFFERS &&
 		memcmp(site->site_key.bytes, theirs->site.bytes, KEY_SIZE) < 0)
@@ -541,6 +541,8 @@ static void receive_answer(struct site *site, const struct site_event *event,
 	make_way(site, link, out);
 	site_link_add_peer(site, link, out);
 	link->initiates = !theirs.initiates;
+	/* That it agrees does not say that it would keep it. */
+	link->invited = false;
 	begin_meeting(site, link, out, member, &theirs, site->now - link->offered_at);
 }
 
