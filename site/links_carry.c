@@ -27,7 +27,10 @@
 /* What WireGuard counts of a packet beside its padded bytes, of a keepalive, of a handshake. */
 #define WIRE_EXTRA 32
 #define WIRE_HEADERS 28
-#define WIRE_HANDSHAKE (148 + 92)
+#define WIRE_BLOCK 16
+#define WIRE_INITIATION 148
+#define WIRE_RESPONSE 92
+#define WIRE_HANDSHAKE (WIRE_INITIATION + WIRE_RESPONSE)
 
 enum word { WORD_DOUBT = 1, WORD_END, WORD_ENDED, WORD_RELEASE, WORD_KEEP };
 
@@ -560,25 +563,45 @@ void site_link_take_word(struct site *site, const struct site_event *event,
 /* Looking. */
 
 /*
+ * What of these bytes a handshake can be that is not completed, or never was answered. Packets are
+ * padded to whole blocks, and neither half of a handshake is: what is left over tells which it was.
+ */
+static uint64_t half_handshakes(uint64_t bytes)
+{
+	if (bytes % WIRE_BLOCK == WIRE_INITIATION % WIRE_BLOCK)
+		return WIRE_INITIATION;
+	if (bytes % WIRE_BLOCK == WIRE_RESPONSE % WIRE_BLOCK)
+		return WIRE_RESPONSE;
+	return bytes % WIRE_BLOCK == 2 * WIRE_INITIATION % WIRE_BLOCK ? 2 * WIRE_INITIATION : 0;
+}
+
+/* What WireGuard says by itself between two looks. */
+static uint64_t extra_of(uint64_t bytes, bool shook)
+{
+	return WIRE_EXTRA + (shook ? WIRE_HANDSHAKE : half_handshakes(bytes));
+}
+
+/*
  * Whether more than our own messages, keepalives and handshakes went over the link. What we sent
  * just before a look is counted at the next one; what was counted just before it is heard behind
  * it. So what is too much of what came has to become more once again.
  */
 static bool has_traffic(struct link_peer *peer, const struct site_statistics *seen)
 {
-	uint64_t extra = WIRE_EXTRA + (seen->handshake != peer->handshake ? WIRE_HANDSHAKE : 0);
-	uint64_t came = seen->rx_bytes - peer->rx_bytes + peer->rx_over;
-	uint64_t left = seen->tx_bytes - peer->tx_bytes;
+	bool shook = seen->handshake != peer->handshake;
+	uint64_t rx = seen->rx_bytes - peer->rx_bytes;
+	uint64_t tx = seen->tx_bytes - peer->tx_bytes;
+	uint64_t came = rx + peer->rx_over;
 	uint64_t own = peer->own_tx + peer->tx_late;
 	uint64_t over = came > peer->own_rx ? came - peer->own_rx : 0;
-	bool comes = peer->rx_over > 0 && over > peer->rx_over + extra;
+	bool comes = peer->rx_over > 0 && over > peer->rx_over + extra_of(rx, shook);
 
-	peer->rx_over = !comes && over > extra ? over : 0;
+	peer->rx_over = !comes && over > extra_of(rx, shook) ? over : 0;
 	/* What never leaves is not waited for. */
-	peer->tx_late = own > left ? own - left : 0;
+	peer->tx_late = own > tx ? own - tx : 0;
 	if (peer->tx_late > peer->own_tx)
 		peer->tx_late = peer->own_tx;
-	return comes || left > own + extra;
+	return comes || tx > own + extra_of(tx, shook);
 }
 
 void site_links_statistics(struct site *site, const struct site_event *event)
