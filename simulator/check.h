@@ -21,6 +21,7 @@ struct fate {
 	uint64_t steps;        /* in this second */
 	uint64_t seen;         /* version() at the last look */
 	uint64_t sent_before;  /* bytes, at the last look */
+	uint64_t flow_before;  /* of them, of flows */
 	uint32_t pings_before; /* answered, at the last look */
 };
 
@@ -29,6 +30,7 @@ struct check {
 	struct world *world;
 	struct run_result *result;
 	struct fate *fates;
+	struct check_links *links; /* NULL: there are none */
 	usec_t looked_at;
 	usec_t forced_at; /* all was looked at, changed or not */
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "gossip/record.h"
+#include "simulator/flow.h"
 #include "simulator/story.h"
 
 #define PORT_PING 7
@@ -154,6 +155,8 @@ bool host_transmit(struct host *host, const struct inner *inner)
 		return false;
 	if (route->kind == SITE_ROUTE_BACKBONE)
 		notice_traffic(host, &inner->destination.address);
+	if (inner->destination.port == FLOW_PORT)
+		host->flow_bytes += FLOW_ON_WIRE;
 	(void)wireguard_transmit(through, host->world->now, inner);
 	schedule(host);
 	return true;
@@ -189,10 +192,17 @@ static void receive_inner(
 	/* Linux drops by rp_filter what comes in by an interface without an address. */
 	if (interface == SITE_LINKS && !host->links_addressed)
 		return;
+	if (host->world->tunnelled)
+		host->world->tunnelled(host->world, host, interface, inner, host->world->context);
 	if (!is_ours(host, &inner->destination.address)) {
 		/* Its table for what comes in by our interfaces has no default route. */
-		if (host->hub && host->powered && find_route(host, &inner->destination.address))
+		if (host->hub && host->powered && find_route(host, &inner->destination.address) &&
+			!host_meddles(host, inner))
 			(void)host_transmit(host, inner);
+		return;
+	}
+	if (inner->destination.port == FLOW_PORT) {
+		flow_arrived(host, inner);
 		return;
 	}
 	if (inner->destination.port == PORT_PING) {
@@ -280,6 +290,8 @@ void host_receive(struct host *host, const struct packet *packet)
 
 	if (!host->powered || !wireguard)
 		return;
+	if (host->world->received)
+		host->world->received(host->world, host, packet, host->world->context);
 	if (packet->kind == PACKET_PLAIN)
 		receive_outside(host, interface, packet);
 	wireguard = *interface_of(host, interface);

@@ -6,7 +6,7 @@
 
 #include "simulator/world.h"
 
-enum event_kind { EVENT_ARRIVAL, EVENT_WIREGUARD, EVENT_SITE, EVENT_MISCHIEF };
+enum event_kind { EVENT_ARRIVAL, EVENT_WIREGUARD, EVENT_SITE, EVENT_MISCHIEF, EVENT_FLOW };
 
 /* world.c */
 void world_send(struct host *from, const struct packet *packet);
@@ -30,3 +30,6 @@ void host_mischief(struct host *host);
 /* Whether a censor keeps this datagram back. */
 bool host_censors(const struct host *host, const struct site_action *send);
 void host_remember(struct host *host, const struct inner *inner);
+
+/* Whether a hub that meddles keeps back what it is to pass on. */
+bool host_meddles(struct host *host, const struct inner *inner);

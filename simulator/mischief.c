@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gossip/envelope.h"
 #include "gossip/message.h"
+#include "gossip/offer.h"
+#include "nat/candidate.h"
 #include "simulator/host.h"
+#include "site/links_internal.h"
 
 #define EVERY (200 * USEC_MSEC)
 #define FLOOD_AT_ONCE 100
 #define HEARD_MAX 512
+#define WORD_DOUBT 1 /* of site/links_carry.c */
 
 static void next_turn(struct host *host)
 {
@@ -38,6 +43,21 @@ static void say(struct host *host, const void *bytes, size_t size)
 	};
 
 	if (!host->backbone || hub->overlay.family == ADDRESS_NONE)
+		return;
+	memcpy(inner.bytes, bytes, size);
+	(void)wireguard_transmit(host->backbone, host->world->now, &inner);
+}
+
+/* To a member, by the hub. */
+static void say_to(struct host *host, const struct address *to, const void *bytes, size_t size)
+{
+	struct inner inner = {
+		.source = {host->overlay, SITE_PORT},
+		.destination = {*to, SITE_PORT},
+		.size = (uint16_t)size,
+	};
+
+	if (!host->backbone)
 		return;
 	memcpy(inner.bytes, bytes, size);
 	(void)wireguard_transmit(host->backbone, host->world->now, &inner);
@@ -313,6 +333,117 @@ static void replay(struct host *host)
 	}
 }
 
+static void keep(struct host *host, const struct inner *inner)
+{
+	uint32_t place = host->heard_count;
+
+	if (!host->heard)
+		host->heard = calloc(HEARD_MAX, sizeof *host->heard);
+	assert(host->heard);
+	if (place == HEARD_MAX)
+		place = (uint32_t)prng_below(&host->prng, HEARD_MAX);
+	else
+		host->heard_count++;
+	memcpy(&host->heard[place], inner, offsetof(struct inner, bytes) + inner->size);
+}
+
+/* Of what two sites say to each other about a link it keeps half back. */
+bool host_meddles(struct host *host, const struct inner *inner)
+{
+	unsigned type;
+
+	if (host->mischief != MISCHIEF_MEDDLE)
+		return false;
+	type = envelope_type(inner->bytes, inner->size);
+	if (type != ENVELOPE_OFFER && type != ENVELOPE_ANSWER && type != ENVELOPE_PATH)
+		return false;
+	keep(host, inner);
+	return prng_below(&host->prng, 2) == 0;
+}
+
+/* And passes on again what it passed on before. */
+static void meddle(struct host *host)
+{
+	for (int i = 0; i < 2 && host->heard_count > 0; i++) {
+		uint32_t place = (uint32_t)prng_below(&host->prng, host->heard_count);
+
+		(void)host_transmit(host, &host->heard[place]);
+	}
+}
+
+/* The member at this number, where there is one and it is no hub. */
+static bool member_of(const struct host *host, uint32_t number, struct certificate *ret)
+{
+	const struct ledger *ledger = site_ledger(host->site);
+	const struct member *member = ledger ? ledger_find(ledger, &host->world->hosts[number].id)
+					     : NULL;
+
+	if (!member || !member->in_force || member->hub || number == host->number)
+		return false;
+	ledger_certificate(ledger, member, ret);
+	return true;
+}
+
+/* "Our link is dead", sealed as it has to be, and not true. */
+static void doubt(struct host *host)
+{
+	struct world *world = host->world;
+	const uint8_t body[1] = {WORD_DOUBT};
+
+	for (uint32_t i = 1; i < world->host_count; i++) {
+		struct site_link *link = site_link_of(host->site, &world->hosts[i].id);
+		uint8_t sealed[SEAL_DATAGRAM_MAX];
+		uint8_t bytes[ENVELOPE_SIZE_MAX];
+		struct certificate other;
+		struct wire_writer writer;
+
+		if (!link || link->stage != LINK_LIVES || !member_of(host, i, &other))
+			continue;
+		envelope_begin(&writer, bytes, sizeof bytes, ENVELOPE_PATH, ENVELOPE_HEAD + 1,
+			&world->collective, 0);
+		wire_write_bin(
+			&writer, sealed, seal_write(&link->words, body, sizeof body, sealed));
+		say_to(host, &other.address, bytes, writer.length);
+	}
+}
+
+/* An offer as it has to be, but for the places in it: all are ports of somebody's who asked for
+ * nothing. */
+static void point(struct host *host)
+{
+	static const enum candidate_kind kinds[] = {CANDIDATE_HUB, CANDIDATE_REFLECTED,
+		CANDIDATE_MAPPED, CANDIDATE_STATIC, CANDIDATE_PREDICTED, CANDIDATE_HUB,
+		CANDIDATE_MAPPED, CANDIDATE_PREDICTED};
+	struct world *world = host->world;
+	uint32_t number = 1 + (uint32_t)prng_below(&host->prng, world->host_count - 1);
+	struct offer offer = {.site = host->site_key,
+		.clock = host_wall(host),
+		.candidate_count = OFFER_CANDIDATES_MAX};
+	struct offer_ends ends = {.collective = &world->collective, .crypto = world->crypto};
+	char why[STORE_WHY_SIZE];
+	struct certificate other;
+	struct offer_pair pair;
+	struct secret secret;
+	struct key links;
+	uint8_t bytes[OFFER_SIZE_MAX];
+	int size;
+
+	if (!member_of(host, number, &other) || !identity(host, &secret) ||
+		store_key_read(host->store, STORE_KEY_LINKS, &links, why) < 0)
+		return;
+	for (uint32_t i = 0; i < OFFER_CANDIDATES_MAX; i++)
+		offer.candidates[i] = (struct offer_candidate){
+			(uint8_t)kinds[i], {address_ipv4(WORLD_VICTIM), (uint16_t)(5000 + i)}};
+	ends.own = &secret;
+	ends.own_links = &links;
+	ends.other_site = &other.site;
+	ends.other_links = &other.links;
+	offer_pair_draw(&pair, &host->prng);
+	size = offer_write(&offer, &ends, &pair, NULL, bytes);
+	assert(size > 0);
+	say_to(host, &other.address, bytes, (size_t)size);
+}
+
 void host_mischief(struct host *host)
 {
 	next_turn(host);
@@ -339,6 +470,15 @@ void host_mischief(struct host *host)
 		break;
 	case MISCHIEF_NEWER:
 		be_newer(host);
+		break;
+	case MISCHIEF_MEDDLE:
+		meddle(host);
+		break;
+	case MISCHIEF_DOUBT:
+		doubt(host);
+		break;
+	case MISCHIEF_POINT:
+		point(host);
 		break;
 	case MISCHIEF_NONE:
 	case MISCHIEF_CENSOR:

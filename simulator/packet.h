@@ -35,6 +35,7 @@ struct packet {
 	struct endpoint source;
 	struct endpoint destination;
 	uint8_t ttl;
+	uint32_t origin; /* the host that sent it, for who looks on: no host asks for it */
 	enum packet_kind kind;
 	uint16_t size; /* of the UDP payload on the wire, all overhead of WireGuard included */
 	/* Of WireGuard's messages: */

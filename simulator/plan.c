@@ -25,6 +25,12 @@ static const char *const names[PLAN_KINDS] = {
 	[PLAN_ROUTES] = "routes",
 	[PLAN_JOIN] = "join",
 	[PLAN_TWIN] = "twin",
+	[PLAN_OFF] = "off",
+	[PLAN_PART] = "part",
+	[PLAN_FLOW] = "flow",
+	[PLAN_LINK] = "link",
+	[PLAN_UNLINK] = "unlink",
+	[PLAN_RENEW] = "renew",
 };
 
 const char *plan_kind_name(enum plan_kind kind)
@@ -51,6 +57,9 @@ bool plan_kind_lasts(enum plan_kind kind)
 		[PLAN_ONE_WAY] = true,
 		[PLAN_FULL] = true,
 		[PLAN_LOSS] = true,
+		[PLAN_OFF] = true,
+		[PLAN_PART] = true,
+		[PLAN_FLOW] = true,
 	};
 
 	return lasts[kind];
@@ -59,6 +68,11 @@ bool plan_kind_lasts(enum plan_kind kind)
 bool plan_kind_has_value(enum plan_kind kind)
 {
 	return kind == PLAN_CLOCK || kind == PLAN_DRIFT || kind == PLAN_LOSS || kind == PLAN_TWIN;
+}
+
+bool plan_kind_has_other(enum plan_kind kind)
+{
+	return kind == PLAN_PART || kind == PLAN_FLOW || kind == PLAN_LINK || kind == PLAN_UNLINK;
 }
 
 void plan_add(struct plan *plan, const struct plan_item *item)
@@ -120,6 +134,14 @@ static int64_t draw_value(struct prng *prng, enum plan_kind kind)
 	return 0;
 }
 
+/* One of the spokes, and not this one. */
+static uint32_t draw_other(struct prng *prng, uint32_t site, uint32_t sites)
+{
+	uint32_t other = 1 + (uint32_t)prng_below(prng, sites - 2);
+
+	return other < site ? other : other + 1;
+}
+
 static struct plan_item draw_item(
 	struct prng *prng, enum plan_kind kind, uint32_t sites, usec_t until)
 {
@@ -131,13 +153,15 @@ static struct plan_item draw_item(
 	/* What happens happens to the hub as often as to all spokes together. */
 	item.site = (uint32_t)prng_below(prng, 4) == 0 ? 0 : (uint32_t)prng_below(prng, sites);
 	if (item.site == 0 && kind != PLAN_CRASH && kind != PLAN_KILL && kind != PLAN_PAUSE &&
-		kind != PLAN_SUSPEND && kind != PLAN_FULL && kind != PLAN_LOSS)
+		kind != PLAN_SUSPEND && kind != PLAN_FULL && kind != PLAN_LOSS && kind != PLAN_OFF)
 		item.site = 1 + (uint32_t)prng_below(prng, sites - 1);
 	if (item.at + item.lasts > until)
 		item.at = until > item.lasts ? until - item.lasts : 0;
 	if (!plan_kind_lasts(kind))
 		item.lasts = 0;
 	item.value = draw_value(prng, kind);
+	if (plan_kind_has_other(kind))
+		item.value = draw_other(prng, item.site, sites);
 	return item;
 }
 

@@ -31,6 +31,12 @@ enum plan_kind {
 	PLAN_ROUTES,
 	PLAN_JOIN, /* the hub invites, the site joins */
 	PLAN_TWIN, /* a copy of the site's state comes to life on another host: value */
+	PLAN_OFF,  /* power fails, and stays away */
+	PLAN_PART, /* nothing passes between a site and another one, value, but by the hub */
+	PLAN_FLOW, /* packets between a site and another one, both ways, one each in 10 ms */
+	PLAN_LINK, /* the site's owner wants a direct link with another one */
+	PLAN_UNLINK,
+	PLAN_RENEW, /* the site says a new record of itself */
 	PLAN_KINDS,
 };
 
@@ -60,6 +66,7 @@ enum plan_kind plan_kind_of(const char *name); /* PLAN_KINDS: there is none */
 
 bool plan_kind_lasts(enum plan_kind kind);     /* it has an end of its own */
 bool plan_kind_has_value(enum plan_kind kind); /* and cannot be told without it */
+bool plan_kind_has_other(enum plan_kind kind); /* its value is another site, which is no hub */
 
 /*
  * Draws faults into a plan: of each kind about as many as counts says, or none at all: which kinds

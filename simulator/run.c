@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simulator/check.h"
+#include "simulator/check_links.h"
+#include "simulator/flow.h"
 #include "simulator/host.h"
 
 #define JOIN_FIRST (2 * USEC_SECOND)
@@ -69,6 +70,8 @@ static void join(struct run *run, struct host *host)
 
 	if (!hub->running)
 		return;
+	if (run->scenario->links)
+		invite.tags = (struct names){1, {WORLD_TAG}};
 	if (host->invited)
 		(void)snprintf(
 			invite.name, sizeof invite.name, "%.40s-%u", host->name, host->starts);
@@ -137,12 +140,37 @@ static void twin(struct run *run, struct host *host, int64_t number)
 	host_power(other, true);
 }
 
+static void change_wish(struct run *run, struct host *host, enum site_command_kind kind, int64_t to)
+{
+	struct site_command command = command_for(
+		kind, &run->world->hosts[(uint64_t)to % run->world->host_count]);
+
+	host_command(host, &command);
+}
+
+/* The smallest change that an owner can make: it is told its own endpoints anew. */
+static void renew(struct host *host)
+{
+	const struct site_command command = {.kind = SITE_COMMAND_ENDPOINTS, .request = 1};
+
+	host_command(host, &command);
+}
+
+static void part(struct run *run, const struct plan_item *item, bool apart)
+{
+	uint32_t other = (uint32_t)((uint64_t)item->value % run->world->host_count);
+
+	world_wall(run->world, item->site, other, apart);
+	world_wall(run->world, other, item->site, apart);
+}
+
 static void begin(struct run *run, const struct plan_item *item)
 {
 	struct world *world = run->world;
 	struct host *host = &world->hosts[item->site];
 
 	world_say(world, host, "begins: %s", plan_kind_name(item->kind));
+	check_links_begins(&run->check, item);
 	switch (item->kind) {
 	case PLAN_CRASH:
 		host_power(host, false);
@@ -224,6 +252,24 @@ static void begin(struct run *run, const struct plan_item *item)
 	case PLAN_TWIN:
 		twin(run, host, item->value);
 		break;
+	case PLAN_OFF:
+		host_power(host, false);
+		break;
+	case PLAN_PART:
+		part(run, item, true);
+		break;
+	case PLAN_FLOW:
+		flow_begin(world, item->site, (uint32_t)item->value, item->lasts);
+		break;
+	case PLAN_LINK:
+		change_wish(run, host, SITE_COMMAND_LINK, item->value);
+		break;
+	case PLAN_UNLINK:
+		change_wish(run, host, SITE_COMMAND_UNLINK, item->value);
+		break;
+	case PLAN_RENEW:
+		renew(host);
+		break;
 	case PLAN_KINDS:
 		break;
 	}
@@ -235,8 +281,10 @@ static void end(struct run *run, const struct plan_item *item)
 	struct host *host = &world->hosts[item->site];
 
 	world_say(world, host, "ends: %s", plan_kind_name(item->kind));
+	check_links_ends(&run->check, item);
 	switch (item->kind) {
 	case PLAN_CRASH:
+	case PLAN_OFF:
 		host_power(host, true);
 		break;
 	case PLAN_KILL:
@@ -251,6 +299,9 @@ static void end(struct run *run, const struct plan_item *item)
 	case PLAN_ONE_WAY:
 		world_wall(world, item->site, 0, false);
 		world_wall(world, 0, item->site, false);
+		break;
+	case PLAN_PART:
+		part(run, item, false);
 		break;
 	case PLAN_FULL:
 		host->full = false;
@@ -271,6 +322,10 @@ static void end(struct run *run, const struct plan_item *item)
 	case PLAN_ROUTES:
 	case PLAN_JOIN:
 	case PLAN_TWIN:
+	case PLAN_FLOW:
+	case PLAN_LINK:
+	case PLAN_UNLINK:
+	case PLAN_RENEW:
 	case PLAN_KINDS:
 		break;
 	}
@@ -399,12 +454,12 @@ static void heal(struct run *run)
 		if (moment->ends)
 			end(run, &run->plan.items[moment->item]);
 	}
+	world_unwall(world);
+	check_links_heals(&run->check);
 	for (uint32_t i = 0; i < world->host_count; i++) {
 		struct host *host = &world->hosts[i];
 
 		host->full = false;
-		world_wall(world, i, 0, false);
-		world_wall(world, 0, i, false);
 		host->up.options.loss = run->scenario->line.loss;
 		host->down.options.loss = run->scenario->line.loss;
 		/* What it says at such a rate never comes to rest. */
@@ -561,6 +616,7 @@ static void play(struct run *run)
 		advance(run, scenario->duration);
 	}
 	check_converged(&run->check, faults);
+	check_links_end(&run->check);
 }
 
 void run_scenario(const struct scenario *scenario, uint64_t seed, bool drawn, FILE *trace,
@@ -570,6 +626,8 @@ void run_scenario(const struct scenario *scenario, uint64_t seed, bool drawn, FI
 		.seed = seed,
 		.sites = scenario->sites,
 		.real_crypto = run_is_real(scenario, seed),
+		.links = scenario->links,
+		.when = scenario->when,
 		.trace = trace,
 	};
 	struct run run = {.scenario = scenario};
@@ -592,6 +650,8 @@ void run_scenario(const struct scenario *scenario, uint64_t seed, bool drawn, FI
 		ret->bytes += run.world->hosts[i].sent_bytes;
 	plan_free(&run.plan);
 	run.world->stepped = NULL;
+	run.world->received = NULL;
+	run.world->tunnelled = NULL;
 	free(run.moments);
 	check_done(&run.check);
 	world_free(run.world);

@@ -120,11 +120,27 @@ static const char *const mischiefs[MISCHIEFS] = {
 	[MISCHIEF_USURP] = "usurp",
 	[MISCHIEF_NEWER] = "newer",
 	[MISCHIEF_CENSOR] = "censor",
+	[MISCHIEF_MEDDLE] = "meddle",
+	[MISCHIEF_DOUBT] = "doubt",
+	[MISCHIEF_POINT] = "point",
 };
 
 const char *mischief_name(enum mischief kind)
 {
 	return mischiefs[kind];
+}
+
+static const char *const whens[] = {
+	[SITE_WHEN_ALWAYS] = "always",
+	[SITE_WHEN_TRAFFIC] = "traffic",
+	[SITE_WHEN_ASKED] = "asked",
+};
+
+#define WHENS (sizeof whens / sizeof whens[0])
+
+const char *links_name(enum site_when when)
+{
+	return whens[when];
 }
 
 /* Reading. */
@@ -152,6 +168,7 @@ struct reading {
 	bool heal_known; /* that there is one, or none */
 	bool routers_known;
 	bool joining_known;
+	bool links_known;
 };
 
 static void refuse(struct reading *reading, const struct tree_node *node, const char *format, ...)
@@ -621,6 +638,11 @@ static bool spares_the_hub(enum plan_kind kind)
 		[PLAN_LEAVE] = true,
 		[PLAN_JOIN] = true,
 		[PLAN_TWIN] = true,
+		[PLAN_PART] = true,
+		[PLAN_FLOW] = true,
+		[PLAN_LINK] = true,
+		[PLAN_UNLINK] = true,
+		[PLAN_RENEW] = true,
 	};
 
 	return spares[kind];
@@ -629,6 +651,11 @@ static bool spares_the_hub(enum plan_kind kind)
 static bool needs_router(enum plan_kind kind)
 {
 	return kind == PLAN_REBOOT || kind == PLAN_RENUMBER;
+}
+
+static bool needs_links(enum plan_kind kind)
+{
+	return kind == PLAN_LINK || kind == PLAN_UNLINK;
 }
 
 /* Whoever is a member from the beginning has a name already, and is not invited under it. */
@@ -678,6 +705,10 @@ static bool check_place(
 		refuse(reading, get(item, "do"), "no site has a router: \"routers\" is missing");
 		return false;
 	}
+	if (needs_links(event->kind) && reading->links_known && !reading->scenario->links) {
+		refuse(reading, get(item, "do"), "nobody has links: \"links\" is missing");
+		return false;
+	}
 	if (nobody_joins(reading, event->kind)) {
 		refuse(reading, get(item, "do"),
 			"nobody joins where all are members from the beginning: \"joining: true\" "
@@ -696,8 +727,9 @@ static void check_end(
 	if (lasts && !plan_kind_lasts(event->kind))
 		refuse(reading, lasts, "\"%s\" has no end: \"for\" has no meaning here",
 			plan_kind_name(event->kind));
-	else if (event->kind == PLAN_PAUSE && event->lasts == 0)
-		refuse(reading, lasts ? lasts : item, "for how long? A pause needs \"for\"");
+	else if ((event->kind == PLAN_PAUSE || event->kind == PLAN_FLOW) && event->lasts == 0)
+		refuse(reading, lasts ? lasts : item, "for how long? A %s needs \"for\"",
+			plan_kind_name(event->kind));
 }
 
 static const char *value_meaning(enum plan_kind kind)
@@ -765,9 +797,36 @@ static bool take_value(
 	return !value || read_value(reading, value, event);
 }
 
+/* With whom: another spoke. */
+static bool take_other(
+	struct reading *reading, const struct tree_node *item, struct plan_item *event)
+{
+	const struct tree_node *to = get(item, "to");
+	const char *kind = plan_kind_name(event->kind);
+	uint32_t other;
+
+	if (to && !plan_kind_has_other(event->kind)) {
+		refuse(reading, to, "\"%s\" is with nobody: \"to\" has no meaning here", kind);
+		return false;
+	}
+	if (!to && plan_kind_has_other(event->kind)) {
+		refuse(reading, item, "\"%s\" needs \"to\": the other site", kind);
+		return false;
+	}
+	if (!to)
+		return true;
+	if (!read_site(reading, to, &other))
+		return false;
+	event->value = other;
+	if (other != 0 && other != event->site)
+		return true;
+	refuse(reading, to, "another site belongs here, and not the hub");
+	return false;
+}
+
 static void read_event(struct reading *reading, const struct tree_node *item)
 {
-	static const struct words keys = {5, {"at", "do", "site", "for", "value"}};
+	static const struct words keys = {6, {"at", "do", "site", "for", "value", "to"}};
 	const struct tree_node *what = get(item, "do");
 	const struct tree_node *at = get(item, "at");
 	const struct tree_node *site = get(item, "site");
@@ -787,7 +846,8 @@ static void read_event(struct reading *reading, const struct tree_node *item)
 	good = (!site || read_site(reading, site, &event.site)) && good;
 	good = read_time(reading, at, &event.at) && good;
 	good = (!lasts || read_time(reading, lasts, &event.lasts)) && good;
-	if (!good || !check_place(reading, item, &event) || !take_value(reading, item, &event))
+	if (!good || !check_place(reading, item, &event) || !take_value(reading, item, &event) ||
+		!take_other(reading, item, &event))
 		return;
 	check_time(reading, item, &event);
 	check_end(reading, item, &event);
@@ -810,6 +870,10 @@ static void read_fault(struct reading *reading, const struct tree_node *key)
 			"a twin is not drawn, as it needs \"value\": write it under \"events\"");
 	else if (needs_router(kind) && reading->routers_known && scenario->router_count == 0)
 		refuse(reading, key, "no site has a router: \"routers\" is missing");
+	else if (needs_links(kind) && reading->links_known && !scenario->links)
+		refuse(reading, key, "nobody has links: \"links\" is missing");
+	else if (plan_kind_has_other(kind) && reading->sites_known && scenario->sites < 3)
+		refuse(reading, key, "it needs two sites beside the hub");
 	else if (nobody_joins(reading, kind))
 		refuse(reading, key,
 			"nobody joins where all are members from the beginning: \"joining: true\" "
@@ -898,6 +962,29 @@ static void read_crypto(struct reading *reading)
 	scenario->real_crypto = strcmp(node->text, "real") == 0;
 	if (!scenario->crypto_by_seed && !scenario->real_crypto && strcmp(node->text, "stub") != 0)
 		refuse_word(reading, node, "kind of cryptography", &kinds);
+}
+
+static void read_links(struct reading *reading)
+{
+	const struct tree_node *node = get(reading->root, "links");
+	struct scenario *scenario = reading->scenario;
+	struct words words = {WHENS, {NULL}};
+	size_t when = 0;
+
+	reading->links_known = !tree_get(reading->root, "links");
+	if (!node || !is_scalar(reading, node))
+		return;
+	for (size_t i = 0; i < WHENS; i++)
+		words.words[i] = whens[i];
+	while (when < WHENS && strcmp(whens[when], node->text) != 0)
+		when++;
+	if (when == WHENS) {
+		refuse_word(reading, node, "time for links", &words);
+		return;
+	}
+	reading->links_known = true;
+	scenario->links = true;
+	scenario->when = (enum site_when)when;
 }
 
 /* What stands in failures only. */
@@ -996,9 +1083,9 @@ static void read_beginning(struct reading *reading)
 static void read_scenario(struct reading *reading)
 {
 	static const struct words keys = {
-		19, {"claim", "sites", "seeds", "duration", "heal", "settle", "acquainted",
-			    "joining", "crypto", "line", "routers", "mischief", "events", "faults",
-			    "properties", "seed", "fails", "hash", "program"}};
+		20, {"claim", "sites", "seeds", "duration", "heal", "settle", "acquainted",
+			    "joining", "crypto", "line", "links", "routers", "mischief", "events",
+			    "faults", "properties", "seed", "fails", "hash", "program"}};
 
 	check_keys(reading, reading->root, "key of a scenario", &keys);
 	read_claim(reading);
@@ -1008,6 +1095,7 @@ static void read_scenario(struct reading *reading)
 	read_beginning(reading);
 	read_crypto(reading);
 	read_line(reading);
+	read_links(reading);
 	read_routers(reading);
 	read_properties(reading);
 	for (const struct tree_node *item =

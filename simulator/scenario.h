@@ -54,10 +54,12 @@ struct scenario {
 	char name[SCENARIO_NAME_SIZE];
 	char claim[SCENARIO_CLAIM_SIZE];
 	uint32_t sites;
-	bool acquainted; /* everybody knows everybody from the start */
-	bool joining;    /* all but the hub come in by invite */
-	bool forgets;    /* states are lost, and come back over the network */
-	bool rotates;    /* keys change, so peers may be of keys that are not certified any more */
+	bool acquainted;     /* everybody knows everybody from the start */
+	bool joining;        /* all but the hub come in by invite */
+	bool links;          /* all may have direct links with all */
+	enum site_when when; /* of links: when there are any */
+	bool forgets;        /* states are lost, and come back over the network */
+	bool rotates; /* keys change, so peers may be of keys that are not certified any more */
 	bool real_crypto;
 	bool crypto_by_seed;
 	uint32_t seeds;
@@ -96,3 +98,6 @@ const char *property_name(enum property property);
 enum property property_of(const char *name); /* PROPERTY_NONE: there is none */
 
 const char *mischief_name(enum mischief kind);
+
+/* "always": when there are direct links. */
+const char *links_name(enum site_when when);

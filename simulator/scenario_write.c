@@ -62,6 +62,12 @@ static void write_line(FILE *out, const struct link_options *line)
 	(void)fputs("}\n", out);
 }
 
+static void write_links(FILE *out, const struct scenario *scenario)
+{
+	if (scenario->links)
+		(void)fprintf(out, "links: %s\n", links_name(scenario->when));
+}
+
 static void write_routers(FILE *out, const struct scenario *scenario)
 {
 	for (uint32_t i = 0; i < scenario->router_count; i++)
@@ -93,6 +99,8 @@ static void write_events(FILE *out, const struct plan *plan)
 		(void)fprintf(out, ", do: %s, site: %u", plan_kind_name(item->kind), item->site);
 		if (item->lasts > 0)
 			write_key_time(out, ", for: ", item->lasts);
+		if (plan_kind_has_other(item->kind))
+			(void)fprintf(out, ", to: %" PRId64, item->value);
 		if (plan_kind_has_value(item->kind))
 			(void)fprintf(out, ", value: %" PRId64, item->value);
 		(void)fputs("}\n", out);
@@ -178,6 +186,7 @@ void scenario_write(FILE *out, const struct scenario *scenario)
 	write_key_time(out, "\nsettle: ", scenario->settle);
 	(void)fputc('\n', out);
 	write_line(out, &scenario->line);
+	write_links(out, scenario);
 	write_routers(out, scenario);
 	write_mischief(out, scenario);
 	write_events(out, &scenario->plan);

@@ -76,7 +76,9 @@ static bool mentions(const struct scenario *scenario, uint32_t site)
 	for (uint32_t i = 0; i < scenario->plan.count; i++) {
 		const struct plan_item *item = &scenario->plan.items[i];
 
-		if (item->site >= site || (item->kind == PLAN_TWIN && item->value >= (int64_t)site))
+		bool names = item->kind == PLAN_TWIN || plan_kind_has_other(item->kind);
+
+		if (item->site >= site || (names && item->value >= (int64_t)site))
 			return true;
 	}
 	for (uint32_t i = 0; i < scenario->mischief_count; i++) {

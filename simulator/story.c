@@ -240,6 +240,24 @@ static void add_datagram(
 	case ENVELOPE_GRANT:
 		add(text, "an invite of mine");
 		break;
+	case ENVELOPE_PROBE:
+		add(text, "are you there?");
+		break;
+	case ENVELOPE_PROBE_ANSWER:
+		add(text, "I am there");
+		break;
+	case ENVELOPE_OFFER:
+		add(text, "let us meet; sealed");
+		break;
+	case ENVELOPE_ANSWER:
+		add(text, "what I say to your offer; sealed");
+		break;
+	case ENVELOPE_REFLECTION:
+		add(text, "where do you see me?");
+		break;
+	case ENVELOPE_PATH:
+		add(text, "a word about our link; sealed");
+		break;
 	default:
 		add(text, "%zu byte%s of garbage", size, PLURAL(size));
 		break;
@@ -314,6 +332,7 @@ static void add_allow(struct text *text, const struct host *host, const struct s
 static bool add_action(struct text *text, const struct host *host, const struct site_action *action)
 {
 	const struct world *world = host->world;
+	char place[ENDPOINT_TEXT_SIZE];
 
 	switch (action->kind) {
 	case SITE_SAVE:
@@ -332,7 +351,10 @@ static bool add_action(struct text *text, const struct host *host, const struct 
 		add_datagram(text, world, action->send.bytes, action->send.size);
 		return true;
 	case SITE_SEND_OUTSIDE:
-		add(text, "says something outside the tunnel");
+		endpoint_print(&action->outside.to, place);
+		add(text, "calls %s outside the tunnel", place);
+		if (action->outside.ttl != 0)
+			add(text, ", no further than %u hops", action->outside.ttl);
 		return true;
 	case SITE_DEVICE:
 		if (action->interface == SITE_LINKS)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simulator/flow.h"
 #include "simulator/host.h"
 #include "simulator/stub.h"
 
@@ -146,6 +147,7 @@ void world_free(struct world *world)
 	while (world->heap.count > 0)
 		free(heap_pop(&world->heap).data);
 	heap_free(&world->heap);
+	flow_free(world);
 	free(world->walls);
 	free(world->moved);
 	free(world->hosts);
@@ -204,6 +206,12 @@ void world_wall(struct world *world, uint32_t from, uint32_t to, bool up)
 		assert(world->walls);
 	}
 	world->walls[(size_t)from * world->host_count + to] = up;
+}
+
+void world_unwall(struct world *world)
+{
+	if (world->walls)
+		memset(world->walls, 0, (size_t)world->host_count * world->host_count);
 }
 
 /* Datagrams on their way. */
@@ -295,6 +303,7 @@ void world_send(struct host *from, const struct packet *packet)
 
 	world->datagrams++;
 	memcpy(&sent, packet, offsetof(struct packet, inner.bytes) + packet->inner.size);
+	sent.origin = from->number;
 	world_mix(world, packet->size, packet->destination.port, from->number);
 	if (pass_out(from, from->router, &sent) && pass_out(from, from->carrier, &sent))
 		carry(world, from, &sent);
@@ -323,7 +332,7 @@ void world_run(struct world *world, usec_t until)
 {
 	while (world->heap.count > 0 && world->heap.items[0].at <= until && !world->stopped) {
 		struct heap_item item = heap_pop(&world->heap);
-		struct host *host = &world->hosts[item.host];
+		struct host *host = item.kind == EVENT_FLOW ? NULL : &world->hosts[item.host];
 
 		assert(item.at >= world->now);
 		world->now = item.at;
@@ -341,6 +350,9 @@ void world_run(struct world *world, usec_t until)
 			break;
 		case EVENT_MISCHIEF:
 			host_mischief(host);
+			break;
+		case EVENT_FLOW:
+			flow_step(world, item.host);
 			break;
 		}
 	}

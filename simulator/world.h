@@ -26,7 +26,8 @@
 #define WORLD_STRANGER_PORT 999 /* from which a stranger calls; nobody may answer it */
 #define WORLD_REQUEST_LEAVE 7
 #define WORLD_TAG "gaming"
-#define WORLD_INBOX 160 /* packets that one datagram may set free */
+#define WORLD_VICTIM 0x0c22384e /* 12.34.56.78: an address at which nobody is */
+#define WORLD_INBOX 160         /* packets that one datagram may set free */
 
 /* How a host misbehaves. */
 enum mischief {
@@ -39,6 +40,9 @@ enum mischief {
 	MISCHIEF_USURP,      /* has an admin's key: admits and expels whom it invents */
 	MISCHIEF_NEWER,      /* speaks like a program of the future, beside what we understand */
 	MISCHIEF_CENSOR,     /* a hub that passes nothing of one site on */
+	MISCHIEF_MEDDLE,     /* a hub that keeps back and repeats what is said about links */
+	MISCHIEF_DOUBT,      /* tells its links' other ends that they are dead, all the time */
+	MISCHIEF_POINT,      /* offers links at a stranger's address */
 	MISCHIEFS,
 };
 
@@ -125,6 +129,7 @@ struct host {
 	uint64_t inner_messages;
 	uint64_t logs[SITE_LOG_CODES];
 	uint64_t replies;
+	uint64_t flow_bytes; /* of packets of flows, which are nobody's fault */
 	uint32_t pings_sent;
 	uint32_t pings_answered;
 	uint64_t leaks;
@@ -166,7 +171,15 @@ struct world {
 	struct secret admin;
 	struct hash collective;
 	struct prefix supernet;
-	void (*stepped)(struct world *world, struct host *host, void *context); /* after a step */
+	uint32_t flow_count;
+	struct flow *flows;
+	/* For who looks on: after a step of a host, before a datagram that came to its ports, and
+	 * before an IP packet that came out of a tunnel there, or goes on to another one. */
+	void (*stepped)(struct world *world, struct host *host, void *context);
+	void (*received)(
+		struct world *world, struct host *host, const struct packet *packet, void *context);
+	void (*tunnelled)(struct world *world, struct host *host, enum site_interface interface,
+		const struct inner *inner, void *context);
 	void *context;
 	struct site_actions actions;
 	bool stopped;                /* nothing more happens: a property is broken for good */
@@ -213,6 +226,7 @@ void host_ping(struct host *host, const struct host *to);
 
 /* Whether datagrams pass from one host to the other. */
 void world_wall(struct world *world, uint32_t from, uint32_t to, bool up);
+void world_unwall(struct world *world); /* there is none any more */
 
 /* Lets everything happen that is due until then, or until somebody stops the world. */
 void world_run(struct world *world, usec_t until);

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "tests/files.h"
-#include "tests/oracle.h"
+#include "simulator/oracle.h"
 
 #define TYPES 8
 #define WORD_SIZE 32

@@ -80,6 +80,7 @@ TEST(scenario_has_defaults)
 	assert_int_equal(scenario.seeds, 20);
 	assert_true(scenario.acquainted);
 	assert_false(scenario.joining);
+	assert_false(scenario.links);
 	assert_true(scenario.crypto_by_seed);
 	assert_int_equal(scenario.duration, 10 * USEC_MINUTE);
 	assert_true(scenario.heal_at == USEC_NEVER);
@@ -122,7 +123,11 @@ TEST(scenario_unknown_words_are_refused_with_the_nearest)
 		"address-restricted, symmetric, sequential, blocked, carrier");
 	expect_only(BASE "mischief: [{site: 1, does: none}]\n", 4, 28,
 		"\"none\" is no mischief; there are: garbage, flood, replay, equivocate, lie, "
-		"usurp, newer, censor");
+		"usurp, newer, censor, meddle, doubt, point");
+	expect_only(BASE "links: alway\n", 4, 8,
+		"\"alway\" is no time for links: did you mean \"always\"?");
+	expect_only(BASE "links: never\n", 4, 8,
+		"\"never\" is no time for links; there are: always, traffic, asked");
 	expect_only(BASE "crypto: rael\n", 4, 9,
 		"\"rael\" is no kind of cryptography: did you mean \"real\"?");
 	expect_only(BASE "properties: [p1]\n", 4, 14, "\"p1\" is no property: they are P1 to P15");
@@ -351,6 +356,33 @@ TEST(scenario_times_fit_together)
 		"the last of 100 sites would join after 200s, behind \"duration\"");
 }
 
+TEST(scenario_events_of_two_sites_name_the_other)
+{
+	(void)state;
+	expect_fine(BASE "events: [{at: 1s, do: part, site: 1, to: 2}]\n");
+	expect_fine(BASE "links: asked\nevents: [{at: 1s, do: link, site: 1, to: 2}]\n");
+	expect_only(BASE "events: [{at: 1s, do: part, site: 1}]\n", 4, 10,
+		"\"part\" needs \"to\": the other site");
+	expect_only(BASE "events: [{at: 1s, do: part, site: 1, to: 1}]\n", 4, 42,
+		"another site belongs here, and not the hub");
+	expect_only(BASE "events: [{at: 1s, do: part, site: 1, to: 0}]\n", 4, 42,
+		"another site belongs here, and not the hub");
+	expect_only(BASE "events: [{at: 1s, do: part, site: 1, to: 4}]\n", 4, 42,
+		"there is no site 4, only 4 sites: 0 (the hub) to 3");
+	expect_only(BASE "events: [{at: 1s, do: crash, site: 1, to: 2}]\n", 4, 43,
+		"\"crash\" is with nobody: \"to\" has no meaning here");
+	expect_only(BASE "events: [{at: 1s, do: part, to: 2}]\n", 4, 10,
+		"\"site\" is missing: \"part\" cannot happen to the hub");
+	expect_only(BASE "events: [{at: 1s, do: flow, site: 1, to: 2}]\n", 4, 10,
+		"for how long? A flow needs \"for\"");
+	expect_only(BASE "events: [{at: 1s, do: unlink, site: 1, to: 2}]\n", 4, 23,
+		"nobody has links: \"links\" is missing");
+	expect_only(BASE HEALS "faults: {unlink: 1}\n", 5, 10,
+		"nobody has links: \"links\" is missing");
+	expect_only("claim: c\nsites: 2\nduration: 10m\n" HEALS "faults: {part: 1}\n", 5, 10,
+		"it needs two sites beside the hub");
+}
+
 TEST(scenario_mischief_is_whole)
 {
 	(void)state;
@@ -395,6 +427,7 @@ static const char everything[] =
 	"settle: 1234567us\n"
 	"line: {delay: 20ms, jitter: 1us, loss: 1.5%, well: 60s, ill: 500ms, duplicate: 0.0001%, "
 	"reorder: 100%, rate: 12345, queue: 7ms, mtu: 1400, hops: 7}\n"
+	"links: traffic\n"
 	"routers: [home, home-accepting, full-cone, address-restricted, symmetric, sequential, "
 	"blocked, carrier]\n"
 	"mischief:\n"
@@ -420,6 +453,12 @@ static const char everything[] =
 	"  - {at: 1s, do: routes, site: 7}\n"
 	"  - {at: 1s, do: join, site: 8}\n"
 	"  - {at: 1500ms, do: twin, site: 8, value: 7}\n"
+	"  - {at: 1500ms, do: \"off\", site: 0}\n"
+	"  - {at: 1500ms, do: part, site: 1, for: 1s, to: 2}\n"
+	"  - {at: 1500ms, do: flow, site: 1, for: 1s, to: 3}\n"
+	"  - {at: 1500ms, do: link, site: 2, to: 3}\n"
+	"  - {at: 1500ms, do: unlink, site: 3, to: 2}\n"
+	"  - {at: 1500ms, do: renew, site: 3}\n"
 	"properties: [P1, P2, P14]\n"
 	"seed: 18446744073709551615\n"
 	"fails: P10\n"
@@ -457,6 +496,8 @@ TEST(scenario_written_and_read_is_the_same)
 	assert_int_equal(scenario.sites, 9);
 	assert_int_equal(scenario.acquainted, first.acquainted);
 	assert_int_equal(scenario.joining, first.joining);
+	assert_true(scenario.links);
+	assert_int_equal(scenario.when, SITE_WHEN_TRAFFIC);
 	assert_int_equal(scenario.rotates, first.rotates);
 	assert_true(scenario.real_crypto && !scenario.crypto_by_seed);
 	assert_int_equal(scenario.duration, first.duration);
@@ -598,6 +639,7 @@ int main(void)
 		CASE(scenario_values_of_events_are_asked_for),
 		CASE(scenario_faults_are_mended),
 		CASE(scenario_times_fit_together),
+		CASE(scenario_events_of_two_sites_name_the_other),
 		CASE(scenario_mischief_is_whole),
 		CASE(scenario_failures_name_their_seed),
 		CASE(scenario_files_that_are_not_there_are_said),

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/oracle.h"
+#include "simulator/oracle.h"
 
 #include <assert.h>
 #include <string.h>
