@@ -178,6 +178,20 @@ static usec_t calm_since(const struct check_links *links, uint32_t a, uint32_t b
 	return since;
 }
 
+/* The same, where the two may be apart: their machines and the hub are well. */
+static usec_t well_since(const struct check_links *links, uint32_t a, uint32_t b)
+{
+	usec_t since = links->healed_at;
+
+	for (uint32_t i = 0; i < links->trouble_count; i++) {
+		const struct trouble *trouble = &links->troubles[i];
+
+		if (concerns(trouble, a, b) && !is_of_two(trouble->kind) && trouble->until > since)
+			since = trouble->until;
+	}
+	return since;
+}
+
 /* Nothing has ever troubled them, nor does it lie in the lines or in the others' nature. */
 static bool is_pristine(const struct check_links *links, uint32_t a, uint32_t b)
 {
@@ -929,7 +943,7 @@ static void check_quiet(struct check_links *links, struct host *host)
 		if (other == 0 || !seen.has_endpoint || half->direct || !has_hub(links) ||
 			now - half->arrived_at < PEER_OUTLIVES ||
 			now - half->direct_since < PEER_OUTLIVES ||
-			now - calm_since(links, host->number, other) < 2 * PEER_OUTLIVES)
+			usec_add(well_since(links, host->number, other), PEER_OUTLIVES) > now)
 			continue;
 		check_fail(links->check, PROPERTY_DIRECT, host,
 			"%s is called by WireGuard and does not answer",
@@ -946,6 +960,19 @@ static uint64_t sequence_of(const struct host *host, const struct host *about)
 	return member ? member->sequence : 0;
 }
 
+/* Something is wrong with the site itself, at this moment. */
+static bool is_ill(const struct check_links *links, uint32_t site)
+{
+	for (uint32_t i = 0; i < links->trouble_count; i++) {
+		const struct trouble *trouble = &links->troubles[i];
+
+		if (trouble->site == site && trouble->until == USEC_NEVER &&
+			trouble->kind != PLAN_PART)
+			return true;
+	}
+	return false;
+}
+
 static void check_hop(struct check_links *links, uint32_t x, uint32_t y, uint32_t about)
 {
 	const struct check *check = links->check;
@@ -958,7 +985,7 @@ static void check_hop(struct check_links *links, uint32_t x, uint32_t y, uint32_
 	usec_t most;
 
 	if (!is_there(links, x) || !is_there(links, y) || !half_of(links, x, y)->direct ||
-		!half_of(links, y, x)->direct || calm_since(links, x, y) == USEC_NEVER ||
+		!half_of(links, y, x)->direct || is_ill(links, x) || is_ill(links, y) ||
 		ahead->mischief != MISCHIEF_NONE || behind->mischief != MISCHIEF_NONE ||
 		sequence_of(ahead, &check->world->hosts[about]) <=
 			sequence_of(behind, &check->world->hosts[about])) {
