@@ -887,42 +887,64 @@ static bool waits_for_traffic(const struct check_links *links, uint32_t a, uint3
 	       (x->traffic_at < 0 || now - x->traffic_at > FIRST_WITHIN);
 }
 
-static void check_pair(struct check_links *links, uint32_t a, uint32_t b)
+/* Nobody is linked who may not be, or whom neither wants. */
+static void check_needless(struct check_links *links, uint32_t a, uint32_t b, bool permitted)
 {
 	struct check *check = links->check;
 	struct both *both = both_of(links, a, b);
 	const struct host *x = &check->world->hosts[a];
 	const struct host *y = &check->world->hosts[b];
 	usec_t now = check->world->now;
+	usec_t calm = calm_since(links, a, b);
+
+	if (!permitted && calm != USEC_NEVER) {
+		if (both->may_not_since == 0)
+			both->may_not_since = now;
+		if (now - later(both->may_not_since, calm) > ENDED_WITHIN)
+			check_fail(check, PROPERTY_DIRECT, x, "a link with %s that may not be",
+				y->name);
+		return;
+	}
+	both->may_not_since = 0;
+	if (permitted && !wants(links, a, b) && !wants(links, b, a) &&
+		now - later(both->wanted_at, calm) > LATER_WITHIN)
+		check_fail(check, PROPERTY_DIRECT, x, "a link with %s that nobody wants", y->name);
+}
+
+/* Both are honest and know where they are, and the hub carries what they say. */
+static bool is_ready(const struct check_links *links, uint32_t a, uint32_t b)
+{
+	const struct world *world = links->check->world;
+
+	return has_hub(links) && calm_since(links, a, b) != USEC_NEVER &&
+	       links->reflected_at[a] >= 0 && links->reflected_at[b] >= 0 &&
+	       is_honest(&world->hosts[a]) && is_honest(&world->hosts[b]);
+}
+
+static void check_pair(struct check_links *links, uint32_t a, uint32_t b)
+{
+	const struct world *world = links->check->world;
+	struct both *both = both_of(links, a, b);
+	const struct host *x = &world->hosts[a];
+	const struct host *y = &world->hosts[b];
 	bool direct_x = is_there(links, a) && host_is_direct(x, y);
 	bool direct_y = is_there(links, b) && host_is_direct(y, x);
 	bool permitted = is_permitted(links, a, b);
 	bool wanted = permitted && is_wanted(links, a, b);
-	usec_t calm = calm_since(links, a, b);
 
 	if ((direct_x && direct_y) || waits_for_traffic(links, a, b))
-		both->seen_direct = now;
+		both->seen_direct = world->now;
 	if (wanted && !both->wanted)
-		both->wanted_at = now;
+		both->wanted_at = world->now;
 	both->wanted = wanted;
-	if ((direct_x || direct_y) && !permitted && calm != USEC_NEVER) {
-		if (both->may_not_since == 0)
-			both->may_not_since = now;
-		if (now - later(both->may_not_since, calm) > ENDED_WITHIN)
-			check_fail(check, PROPERTY_DIRECT, direct_x ? x : y,
-				"a link with %s that may not be", (direct_x ? y : x)->name);
-	} else {
+	if (direct_x || direct_y)
+		check_needless(links, a, b, permitted);
+	else
 		both->may_not_since = 0;
-	}
-	if ((direct_x || direct_y) && !wants(links, a, b) && !wants(links, b, a) && permitted &&
-		now - later(both->wanted_at, calm) > LATER_WITHIN)
-		check_fail(check, PROPERTY_DIRECT, x, "a link with %s that nobody wants", y->name);
-	if (!wanted || calm == USEC_NEVER || !has_hub(links) || links->reflected_at[a] < 0 ||
-		links->reflected_at[b] < 0 || !is_honest(x) || !is_honest(y) ||
-		!has_to_meet(links, a, b))
+	if (!wanted || !is_ready(links, a, b) || !has_to_meet(links, a, b))
 		return;
 	check_missing(links, a, b,
-		later(later(later(calm, both->seen_direct), both->wanted_at),
+		later(later(later(calm_since(links, a, b), both->seen_direct), both->wanted_at),
 			later(links->reflected_at[a], links->reflected_at[b])));
 }
 
