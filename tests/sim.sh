@@ -8,7 +8,7 @@ cd "${SOURCE:?}" || exit 1
 
 export COLLECTIVE_SCENARIOS=simulator/scenarios
 heavy=(thousand_sites_cold_start a_week_switched_off) # for one build, with their own seeds
-slow=(links_in_all_weather hub_lies_about_the_path flood_from_one_member liars_change_nothing members_come_and_go) # with fewer seeds
+slow=(links_in_all_weather whoever_can_meet_does hub_lies_about_the_path flood_from_one_member liars_change_nothing members_come_and_go) # with fewer seeds
 
 sim() { "$BUILD/$1/simulator/collective-sim" "${@:2}"; }
 
