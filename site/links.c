@@ -104,28 +104,56 @@ static bool is_asked(const struct site *site, const struct site_link *link)
 	       (link->asked_until == 0 || site_wall(site) < link->asked_until);
 }
 
-enum link_reason site_link_objection(const struct site *site, const struct member *member)
+/* What the ledger says of a member: what is against it there, and whether the policy names it. */
+static struct link_standing stand(const struct site *site, const struct member *member)
 {
-	const struct site_link *link = site_link_of(site, &member->id);
+	struct link_standing standing = {.against = LINK_NEW};
 	struct certificate certificate;
 	struct record record;
 
 	if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0)
-		return LINK_SELF;
-	if (!member->in_force || member->left)
-		return LINK_GONE;
-	if (member->hub || site->hub_role)
-		return LINK_WITH_HUB;
+		standing.against = LINK_SELF;
+	else if (!member->in_force || member->left)
+		standing.against = LINK_GONE;
+	else if (member->hub || site->hub_role)
+		standing.against = LINK_WITH_HUB;
+	else if (ledger_record(&site->ledger, member, &record) && record.flags & RECORD_RELAY_ONLY)
+		standing.against = LINK_RELAY_ONLY;
+	if (standing.against != LINK_NEW)
+		return standing;
+	ledger_certificate(&site->ledger, member, &certificate);
+	standing.is_named = is_named(&site->options.links, &certificate);
+	return standing;
+}
+
+/* The same, read once for each state of the ledger: it is asked for in every step. */
+static struct link_standing standing_of(
+	const struct site *site, struct site_link *link, const struct member *member)
+{
+	if (!link)
+		return stand(site, member);
+	if (!link->judged || link->judged_generation != site->ledger.generation) {
+		link->standing = stand(site, member);
+		link->judged_generation = site->ledger.generation;
+		link->judged = true;
+	}
+	return link->standing;
+}
+
+enum link_reason site_link_objection(const struct site *site, const struct member *member)
+{
+	struct site_link *link = site_link_of(site, &member->id);
+	struct link_standing standing = standing_of(site, link, member);
+
+	if (standing.against != LINK_NEW && standing.against != LINK_RELAY_ONLY)
+		return standing.against;
 	if (link && link->unlinked)
 		return LINK_UNLINKED;
-	if (ledger_record(&site->ledger, member, &record) && record.flags & RECORD_RELAY_ONLY)
-		return LINK_RELAY_ONLY;
-	ledger_certificate(&site->ledger, member, &certificate);
-	if (!is_named(&site->options.links, &certificate) && !is_asked(site, link))
+	if (standing.against != LINK_NEW)
+		return standing.against;
+	if (!standing.is_named && !is_asked(site, link))
 		return LINK_NO_POLICY;
-	if (site->ground.deaf)
-		return LINK_DEAF;
-	return LINK_NEW;
+	return site->ground.deaf ? LINK_DEAF : LINK_NEW;
 }
 
 enum link_reason site_link_idleness(const struct site *site, const struct member *member)

@@ -97,11 +97,21 @@ struct link_peer {
 	usec_t heard_at;
 };
 
+/* What the ledger says of a member. */
+struct link_standing {
+	enum link_reason against; /* LINK_NEW: nothing */
+	bool is_named;            /* by the policy here */
+};
+
 struct site_link {
 	struct row_id member; /* the key */
 	enum link_stage stage;
 	enum link_reason reason;
 	usec_t since;
+
+	struct link_standing standing; /* as of that generation of the ledger */
+	uint64_t judged_generation;
+	bool judged;
 
 	/* What the owner said. */
 	bool asked;
