@@ -864,6 +864,33 @@ TEST(probes_are_no_traffic_whenever_they_are_counted)
 	world_free(world);
 }
 
+/* Whose offer stands declines the other one; what it then repeats is its offer all the same. */
+TEST(an_offer_that_was_lost_goes_again_though_another_one_was_declined)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, 5);
+	uint32_t stands = memcmp(world->hosts[1].site_key.bytes, world->hosts[2].site_key.bytes,
+				  KEY_SIZE) < 0
+				  ? 1
+				  : 2;
+
+	(void)state;
+	world_run(world, 5 * USEC_SECOND);
+	/* Both know from where they are seen, so that they offer as soon as they are asked to. */
+	give(world, 1, SITE_COMMAND_NETCHECK, "", 0);
+	give(world, 2, SITE_COMMAND_NETCHECK, "", 0);
+	world_run(world, 7 * USEC_SECOND);
+	world->hosts[stands].up.options.loss = 1000000;
+	give(world, 1, SITE_COMMAND_LINK, "site-2", 0);
+	give(world, 2, SITE_COMMAND_LINK, "site-1", 0);
+	world_run(world, 7 * USEC_SECOND + 100 * USEC_MSEC);
+	assert_int_equal(link_of(world, stands, 3 - stands)->stage, LINK_OFFERS);
+	world->hosts[stands].up.options.loss = 0;
+	world_run(world, 15 * USEC_SECOND);
+	if (!both_direct(world))
+		fail_msg("%s / %s", why(world, 1, 2), why(world, 2, 1));
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -896,6 +923,7 @@ int main(void)
 		cmocka_unit_test(an_explanation_of_the_longest_kind_fits),
 		cmocka_unit_test(whole_sites_meet_as_the_table_of_the_lab_says),
 		cmocka_unit_test(probes_are_no_traffic_whenever_they_are_counted),
+		cmocka_unit_test(an_offer_that_was_lost_goes_again_though_another_one_was_declined),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
