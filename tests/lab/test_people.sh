@@ -148,7 +148,7 @@ hubs_status() {
 
 spokes_status() {
 	knows ann "d['state'] == 'member' and d['site']['name'] == 'ann' and d['site']['roles'] == [] and set(s) == {'home', 'ann', 'bob', 'cam'} and
-		s['ann']['path'] == 'self' and s['ann']['link'] is None and s['home']['link'] == {'state': 'none', 'reason': '', 'since_s': None} and 0 < s['home']['rtt_ms'] == s['home']['hub_rtt_ms'] and s['home']['path'] == 'hub' and s['home']['endpoint'] == '$hub:51821' and s['home']['rx_bytes'] > 0 and s['home']['last_heard_s'] < 60 and
+		s['ann']['path'] == 'self' and s['ann']['link'] is None and s['home']['link']['state'] == 'off' and s['home']['link']['reason'] == 'with_hub' and s['bob']['link']['reason'] == 'no_policy' and 0 < s['home']['rtt_ms'] == s['home']['hub_rtt_ms'] and s['home']['path'] == 'hub' and s['home']['endpoint'] == '$hub:51821' and s['home']['rx_bytes'] > 0 and s['home']['last_heard_s'] < 60 and
 		s['bob']['endpoint'] is None and s['bob']['path'] == 'hub' and s['bob']['subnets'] and d['troubles'] == []"
 }
 
@@ -167,7 +167,7 @@ only_wireguards_ports() {
 		while read -r port; do
 			site_run "$site" wg show all listen-port | grep -q "	$port\$" || { site_run "$site" ss -lunp; return 1; }
 			found=$((found + 1))
-		done < <(site_run "$site" ss -Hlun | awk '$4 !~ /%collective0:5182[23]$/ { sub(/.*:/, "", $4); print $4 }')
+		done < <(site_run "$site" ss -Hlun | awk '$4 !~ /%collective(0:5182[23]|1:51822)$/ { sub(/.*:/, "", $4); print $4 }')
 		is "$(site_run "$site" ss -Hlun | grep -c '%collective0:')" 2 && [ "$found" -ge 1 ] || return
 	done
 }
