@@ -33,18 +33,18 @@ switches_at_the_other_end() {
 links_key() { site_run "$1" wg show collective1 public-key; }
 has_new_key() { [ "$(links_key "$1")" != "$2" ] && site_run "$3" wg show collective1 peers | grep -qFx "$(links_key "$1")"; }
 
-# With lines as short as here, what is on its way to the hub while the backbone's key changes is lost: in one piece, and
-# whoever speaks with the hub loses as much. The link adds nothing to it.
+# With lines as short as here, what is on its way to the hub while the backbone's key changes is lost: in one piece, of a few
+# ms, and whoever speaks with the hub loses as much. The link adds nothing to it. Two flows go by the hub here.
 rotates() {
 	local before own
 	before=$(links_key ann)
-	flows ann bob "$rate" && flows ann hub "$rate" && at ann rotate || return
+	flows ann bob 250 && flows ann hub 250 && at ann rotate || return
 	measured 'after new keys at one end, direct' 10000 has_new_key ann "$before" bob && direct ann bob && sleep 1 || return
 	flowed ann hub || return
 	own=$lost
-	says_figure "new keys at one end, lost on the way to the hub, of $sent packets" "$own" 10 '' &&
+	says_figure "new keys at one end, lost on the way to the hub, of $sent packets" "$own" 3 '' &&
 		flowed ann bob || return
-	says_figure "new keys at one end, lost between the two, of $sent packets" "$lost" 10 '' &&
+	says_figure "new keys at one end, lost between the two, of $sent packets" "$lost" 3 '' &&
 		says_figure 'in so many pieces' "$holes" 1 ''
 }
 
@@ -55,12 +55,20 @@ comes_back() {
 	at ann up >/dev/null && measured 'the agent of one end killed, and started: direct' 10000 knows_it_is_direct ann bob &&
 		world_wait 5 knows_it_is_direct bob ann && sleep 1 && breaks 'the same' 2000 ann bob
 }
-# After an attempt agents listen outside for a while; those that do not run do not. Below what this machine's processors
-# can carry, or what they lose would be measured.
+# After an attempt agents listen outside for a while; those that do not run do not. Each is tried three times, as a machine
+# that others use loses some by itself: what a listener cost would be lost every time.
+least_again() {
+	local i least=
+	for i in 1 2 3; do
+		transfers ann bob 2000 1 || return
+		[ -n "$least" ] && [ "$least" -le "$again" ] || least=$again
+	done
+	again=$least
+}
 is_fast() {
 	local listening
-	transfers ann bob 4000 3 && listening=$again && kills ann && kills bob && transfers ann bob 4000 3 || return
-	says_figure "a transfer while agents listen outside, sent once more of $pieces KiB" "$listening" "$again" ''
+	least_again && listening=$again && kills ann && kills bob && least_again || return
+	says_figure 'a transfer of 2,000 KiB while agents listen outside, sent once more' "$listening" "$again" ''
 }
 
 world_begin
