@@ -1,0 +1,59 @@
+#!/bin/bash
+# mapped.sh - a router that opens a port on request (miniupnpd, NAT-PMP) is met through it, also a symmetric one.
+#
+#   hub         directly on inet
+#   ann         at home behind a symmetric router, on which miniupnpd runs
+#   bob         at home
+# shellcheck disable=SC2154 # of what is sourced
+set -u
+cd "${SOURCE:?}" || exit 1
+# shellcheck source=tests/tap.sh
+. tests/tap.sh
+# shellcheck source=tests/lab/world.sh
+. tests/lab/world.sh
+# shellcheck source=tests/lab/collective.sh
+. tests/lab/collective.sh
+# shellcheck source=tests/lab/links.sh
+. tests/lab/links.sh
+
+# The tables of its own that miniupnpd wants beside the router's, and for what it lets in.
+opens_ports() {
+	site_run ann-router nft -f - <<-'EOF' || return
+		table inet upnp {
+			chain pre { type nat hook prerouting priority dstnat - 5; jump dest; }
+			chain passed { }
+			chain dest { }
+			chain source { }
+		}
+	EOF
+	printf '%s\n' ext_ifname=wan listening_ip=lan enable_natpmp=yes enable_upnp=no secure_mode=yes upnp_table_name=upnp \
+		upnp_nat_table_name=upnp upnp_forward_chain=passed upnp_nat_chain=dest upnp_nat_postrouting_chain=source \
+		uuid=00000000-0000-0000-0000-000000000000 'allow 1024-65535 0.0.0.0/0 1024-65535' >"$world_dir/miniupnpd.conf"
+	site_spawn ann-router miniupnpd miniupnpd -d -f "$world_dir/miniupnpd.conf" -P "$world_dir/miniupnpd.pid"
+	world_wait 5 listens || { cat "$world_dir/ann-router/miniupnpd.log"; return 1; }
+}
+listens() { site_run ann-router ss -Hlun 'sport = 5351' | grep -q .; }
+
+begins() { links_begin ann bob; }
+has_port() { at ann netcheck --json | python3 -c 'import json, sys
+d = json.load(sys.stdin)
+sys.exit(0 if d["port_mapping"] == "granted" and any(p["kind"] == "mapped" for p in d["places"]) else json.dumps(d))'; }
+has_port_soon() { world_wait 10 has_port 2>"$world_dir/words" || { tail -n 1 "$world_dir/words"; return 1; }; }
+through_it() { direct ann bob && site_run bob wg show collective1 endpoints | grep -qF "44.0.113.2:$(mapped)"; }
+mapped() { site_run ann wg show collective1 listen-port; }
+# Ctrl-C and down give back what was opened.
+gives_back() { at ann down >/dev/null && world_wait 5 nothing_is_open; }
+nothing_is_open() { ! site_run ann-router nft list chain inet upnp dest | grep -q dnat; }
+
+command -v miniupnpd >/dev/null || { echo 'needs miniupnpd, see tools/packages' >&2; exit 77; }
+world_begin
+world_public hub 198.51.100.1
+world_home ann 44.0.113.2 192.168.2.0/24 symmetric
+world_home bob 203.0.113.3 192.168.3.0/24 home
+settle hub ann bob
+check "a symmetric router opens ports on request" opens_ports
+check "two homes join" begins
+check "the router has opened a port, and netcheck says so" has_port_soon
+check "the other home comes in through it" through_it
+check "down closes it" gives_back
+finish
