@@ -434,7 +434,8 @@ void agent_end_turn(struct agent *agent)
 			break;
 	}
 	apply(agent);
-	/* Other networks are a reason to offer links anew, and the offer says where this machine is. */
+	/* Other networks are a reason to offer links anew, and the offer says where this machine
+	 * is. */
 	feed_places(agent);
 	feed_networks(agent);
 	apply(agent);

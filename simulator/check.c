@@ -15,7 +15,7 @@
 #define SPOKE_BURST_EACH 1024 /* and for each site */
 #define HUB_BURST_MAX (300 * 1024)
 #define HUB_BURST_EACH (32 * 1024)
-#define IDLE_MAX 60 /* bytes a second of a spoke at rest */
+#define IDLE_MAX 60   /* bytes a second of a spoke at rest */
 #define IDLE_LINKS 20 /* and for being seen, where there are links, */
 #define IDLE_LINK 3   /* and for each that may be */
 #define LOOK_EVERY (10 * USEC_SECOND)

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/files.h"
 #include "simulator/oracle.h"
+#include "tests/files.h"
 
 #define TYPES 8
 #define WORD_SIZE 32

@@ -206,68 +206,98 @@ static void print(const struct flow flows[static 2], usec_t command_at)
 	(void)printf(" %d %d\n", flows[0].ttl, flows[1].ttl);
 }
 
-int main(int argc, char **argv)
-{
+struct bench {
 	struct end ends[2];
 	struct flow flows[2];
-	usec_t command_at = -1;
+	char **command; /* NULL: none */
+	pid_t child;
+	usec_t command_at;
 	usec_t begun_at;
 	usec_t ends_at;
 	usec_t next_at;
 	usec_t every;
-	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	pid_t child = -1;
+};
 
-	if (argc < 7 || own < 0) {
+static void open_all(struct bench *bench, char **words)
+{
+	int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+	for (int i = 0; i < 2; i++) {
+		open_end(&bench->ends[i], words[2 * i], words[2 * i + 1]);
+		bench->flows[i] = (struct flow){
+			.last_at = -1, .changed_at = -1, .changed_last_at = -1};
+		bench->flows[i].seen = calloc(PACKETS_MAX, sizeof(bool));
+		if (!bench->flows[i].seen)
+			fail("memory");
+	}
+	if (own < 0 || setns(own, CLONE_NEWNET) < 0)
+		fail("the own namespace");
+}
+
+static bool all_came(const struct bench *bench)
+{
+	return bench->flows[0].got == bench->flows[0].sent &&
+	       bench->flows[1].got == bench->flows[1].sent;
+}
+
+static void turn(struct bench *bench)
+{
+	struct pollfd both[2] = {{.fd = bench->ends[0].socket, .events = POLLIN},
+		{.fd = bench->ends[1].socket, .events = POLLIN}};
+	bool flows = now() < bench->ends_at;
+	usec_t left = (flows ? bench->next_at : bench->ends_at + LAST_WITHIN) - now();
+	struct timespec wait = {.tv_nsec = left > 0 ? left % USEC_SECOND * 1000 : 0};
+
+	if (bench->child < 0 && bench->command && now() >= bench->begun_at + COMMAND_AFTER) {
+		bench->command_at = now();
+		begin(&bench->child, bench->command);
+	}
+	(void)ppoll(both, 2, &wait, NULL);
+	receive_all(&bench->ends[1], &bench->flows[0], bench->command_at);
+	receive_all(&bench->ends[0], &bench->flows[1], bench->command_at);
+	for (; now() < bench->ends_at && now() >= bench->next_at &&
+		bench->flows[0].sent < PACKETS_MAX;
+		bench->next_at += bench->every) {
+		send_one(&bench->ends[0], &bench->ends[1], &bench->flows[0]);
+		send_one(&bench->ends[1], &bench->ends[0], &bench->flows[1]);
+	}
+}
+
+static void end(struct bench *bench)
+{
+	for (int i = 0; i < 2; i++) {
+		struct flow *flow = &bench->flows[i];
+
+		/* A silence that has not ended is one, too. */
+		if (flow->last_at >= 0 && bench->ends_at - flow->last_at > flow->silence)
+			flow->silence = bench->ends_at - flow->last_at;
+	}
+	if (bench->child > 0)
+		(void)waitpid(bench->child, NULL, 0);
+	say_lost(&bench->flows[0], "there");
+	say_lost(&bench->flows[1], "back");
+	print(bench->flows, bench->command_at);
+	free(bench->flows[0].seen);
+	free(bench->flows[1].seen);
+}
+
+int main(int argc, char **argv)
+{
+	struct bench bench = {.child = -1, .command_at = -1};
+
+	if (argc < 7) {
 		(void)fprintf(stderr, "usage: bench_links SECONDS RATE NAMESPACE ADDRESS "
 				      "NAMESPACE ADDRESS [-- COMMAND...]\n");
 		return 2;
 	}
-	every = USEC_SECOND / strtol(argv[2], NULL, 10);
-	for (int i = 0; i < 2; i++) {
-		open_end(&ends[i], argv[3 + 2 * i], argv[4 + 2 * i]);
-		flows[i] = (struct flow){.last_at = -1, .changed_at = -1, .changed_last_at = -1};
-		flows[i].seen = calloc(PACKETS_MAX, sizeof *flows[i].seen);
-		if (!flows[i].seen)
-			fail("memory");
-	}
-	if (setns(own, CLONE_NEWNET) < 0)
-		fail("the own namespace");
-	begun_at = now();
-	next_at = begun_at;
-	ends_at = begun_at + strtol(argv[1], NULL, 10) * USEC_SECOND;
-	while (now() < ends_at + LAST_WITHIN) {
-		struct pollfd both[2] = {{.fd = ends[0].socket, .events = POLLIN},
-			{.fd = ends[1].socket, .events = POLLIN}};
-		usec_t left = now() < ends_at ? next_at - now() : ends_at + LAST_WITHIN - now();
-		struct timespec wait = {.tv_nsec = left > 0 ? left % USEC_SECOND * 1000 : 0};
-
-		if (child < 0 && argc > 8 && now() >= begun_at + COMMAND_AFTER) {
-			command_at = now();
-			begin(&child, argv + 8);
-		}
-		(void)ppoll(both, 2, &wait, NULL);
-		receive_all(&ends[1], &flows[0], command_at);
-		receive_all(&ends[0], &flows[1], command_at);
-		for (; now() < ends_at && now() >= next_at && flows[0].sent < PACKETS_MAX;
-			next_at += every) {
-			send_one(&ends[0], &ends[1], &flows[0]);
-			send_one(&ends[1], &ends[0], &flows[1]);
-		}
-		/* All there were have come. */
-		if (now() >= ends_at && flows[0].got == flows[0].sent &&
-			flows[1].got == flows[1].sent)
-			break;
-	}
-	/* A silence that has not ended is one, too. */
-	for (int i = 0; i < 2; i++) {
-		if (flows[i].last_at >= 0 && ends_at - flows[i].last_at > flows[i].silence)
-			flows[i].silence = ends_at - flows[i].last_at;
-	}
-	if (child > 0)
-		(void)waitpid(child, NULL, 0);
-	say_lost(&flows[0], "there");
-	say_lost(&flows[1], "back");
-	print(flows, command_at);
+	bench.every = USEC_SECOND / strtol(argv[2], NULL, 10);
+	bench.command = argc > 8 ? argv + 8 : NULL;
+	open_all(&bench, argv + 3);
+	bench.begun_at = now();
+	bench.next_at = bench.begun_at;
+	bench.ends_at = bench.begun_at + strtol(argv[1], NULL, 10) * USEC_SECOND;
+	while (now() < bench.ends_at || (now() < bench.ends_at + LAST_WITHIN && !all_came(&bench)))
+		turn(&bench);
+	end(&bench);
 	return 0;
 }
