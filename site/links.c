@@ -15,6 +15,7 @@
 #define LOOKS_AGAIN (10 * USEC_SECOND)
 #define REFLECTED_FOR (2 * USEC_MINUTE) /* beyond now, while one is wanted */
 #define AWAY_MOST (5 * USEC_MINUTE)
+#define HUSHED_REST 2
 #define ROOM_FOR_ONE 40 /* actions that a link may need in a step */
 #define POLL_OTHERS USEC_SECOND
 
@@ -254,9 +255,14 @@ void site_link_fail(struct site *site, struct site_link *link, struct site_actio
 {
 	site_link_route(site, link, out, false);
 	site_link_drop_peer(site, link, out);
+	/* Where the other end has counted more, that counts. */
+	if (link->quiet.failures < link->trial.attempt)
+		link->quiet.failures = link->trial.attempt;
 	quiet_failed(&link->quiet, site->now, &site->prng);
 	link->failed_at = site->now;
 	link->has_path = false;
+	if (link->quiet.failures >= HUSHED_REST)
+		site_reflect_hush(site);
 	site_link_turn(site, link, LINK_RESTS, reason);
 }
 
@@ -306,6 +312,15 @@ static void miss_answer(struct site *site, struct site_link *link)
 	fall_back(site, link, LINK_UNANSWERED);
 }
 
+/*
+ * From the second rest on nothing leaves by the links' port for this link, questions to the hub
+ * included: they would keep alive what a router remembers wrongly of that port.
+ */
+static bool is_hushed(const struct site *site, const struct site_link *link)
+{
+	return link->quiet.failures >= HUSHED_REST && site->now < quiet_until(&link->quiet);
+}
+
 static void rest(struct site *site, struct site_link *link, const struct member *member)
 {
 	enum link_reason idleness = site_link_idleness(site, member);
@@ -317,7 +332,8 @@ static void rest(struct site *site, struct site_link *link, const struct member 
 			site_link_turn(site, link, LINK_RESTS, against);
 		return;
 	}
-	site_reflect_want(site, site->now + REFLECTED_FOR);
+	if (!is_hushed(site, link))
+		site_reflect_want(site, site->now + REFLECTED_FOR);
 	/* What was waited for is known now. */
 	if (link->reason == LINK_UNSEEN && is_seen(site, link))
 		link->next_at = site->now;

@@ -483,7 +483,8 @@ static void receive_offer(struct site *site, const struct site_event *event,
 	link->theirs_hash = hash;
 	/* It has lost what there was; nothing of ours may go there any more. */
 	site_link_route(site, link, out, false);
-	if (theirs.attempt < link->quiet.failures)
+	/* Something changed there. Else both count what failed, and rest as long. */
+	if (theirs.attempt == 0)
 		quiet_reset(&link->quiet);
 	site_link_turn(site, link, LINK_ANSWERS, LINK_MEETING);
 	link->until = site->now + ANSWERS_WITHIN;

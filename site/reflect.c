@@ -381,6 +381,11 @@ void site_reflect_want(struct site *site, usec_t until)
 		site->reflect_until = until;
 }
 
+void site_reflect_hush(struct site *site)
+{
+	site->reflect_until = usec_min(site->reflect_until, site->now);
+}
+
 void site_reflect_now(struct site *site)
 {
 	struct site_reflector *reflector = &site->reflector;

@@ -482,6 +482,9 @@ usec_t site_reflect_wakeup(const struct site *site);
 void site_reflect_want(struct site *site, usec_t until);
 void site_reflect_now(struct site *site);
 
+/* Nobody has: who still does says so again. */
+void site_reflect_hush(struct site *site);
+
 /* When all that is asked was answered, or will not be; USEC_NEVER: nothing is asked. */
 bool site_reflect_is_fresh(const struct site *site);
 void site_netcheck(struct site *site, const struct site_command *command, struct site_actions *out);

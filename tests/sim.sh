@@ -8,7 +8,7 @@ cd "${SOURCE:?}" || exit 1
 
 export COLLECTIVE_SCENARIOS=simulator/scenarios
 heavy=(thousand_sites_cold_start a_week_switched_off) # for one build, with their own seeds
-slow=(links_in_all_weather whoever_can_meet_does hub_lies_about_the_path flood_from_one_member liars_change_nothing members_come_and_go) # with fewer seeds
+slow=(member_names_a_victim links_in_all_weather whoever_can_meet_does hub_lies_about_the_path flood_from_one_member liars_change_nothing members_come_and_go) # with fewer seeds
 
 sim() { "$BUILD/$1/simulator/collective-sim" "${@:2}"; }
 
@@ -24,12 +24,12 @@ holds_sanitized() {
 hashes() {
 	local name
 	for name in "${names[@]}"; do
-		is_heavy "$name" || sim "$1" run "$name" --seeds 4..5 --json | grep -oE '"(scenario|seed|hash)":[^,]*' | paste -sd' '
+		is_heavy "$name" || is_slow "$name" || sim "$1" run "$name" --seed 4 --json | grep -oE '"(scenario|seed|hash)":[^,]*' | paste -sd' '
 	done
 }
 
 sees_the_same() {
-	hashes "$1" >"$work/$1" && [ -s "$work/$1" ] && diff "$work/release" "$work/$1"
+	[ -s "$work/$1" ] && diff "$work/release" "$work/$1"
 }
 
 work=$(mktemp -d)
@@ -46,8 +46,15 @@ for name in "${names[@]}"; do
 		check "$name, with sanitizers" holds_sanitized "$name" 3
 	fi
 done
+# Two builds at a time: each looks at one scenario after the other.
+builds=(gcc clang gcc-san clang-san)
 hashes release >"$work/release"
-for build in gcc clang gcc-san clang-san; do
+for build in "${builds[@]}"; do
+	hashes "$build" >"$work/$build" &
+	[ "$build" != clang ] || wait
+done
+wait
+for build in "${builds[@]}"; do
 	check "$build sees what the release build sees, event by event" sees_the_same "$build"
 done
 finish
