@@ -368,9 +368,7 @@ static void arm(struct agent *agent)
 		(void)event_del(agent->timer);
 		return;
 	}
-	left = left > 0 ? left : 0;
-	wait.tv_sec = left / USEC_SECOND;
-	wait.tv_usec = left % USEC_SECOND;
+	wait = clock_wait(left);
 	(void)event_add(agent->timer, &wait);
 }
 
@@ -634,8 +632,7 @@ static int begin_loop(struct agent *agent)
 		return 0;
 	/* Twice as often as is demanded, and from within the loop: one that stands still is
 	 * noticed. */
-	every.tv_sec = watchdog / 2 / USEC_SECOND;
-	every.tv_usec = watchdog / 2 % USEC_SECOND;
+	every = clock_wait(watchdog / 2);
 	agent->watchdog = event_new(agent->loop, -1, EV_PERSIST, on_watchdog, agent);
 	return agent->watchdog && event_add(agent->watchdog, &every) == 0 ? 0 : -ENOMEM;
 }

@@ -11,6 +11,7 @@
 #include "agent/carrier.h"
 #include "agent/clock.h"
 #include "agent/control.h"
+#include "agent/firewall.h"
 #include "agent/keeper.h"
 #include "agent/lookup.h"
 #include "agent/mapping.h"
@@ -68,6 +69,8 @@ struct agent {
 	uint32_t down_asked;                         /* by whom; 0: nobody */
 	uint32_t surveyors[CONTROL_CONNECTIONS_MAX]; /* who wait for a status */
 	uint32_t checker;                            /* who waits for a netcheck; 0: nobody */
+	struct firewall firewall;                    /* what was found of it, */
+	usec_t firewall_at;                          /* and when */
 	bool ended;
 	int status;
 };

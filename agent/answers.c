@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "agent/agent_internal.h"
-#include "agent/firewall.h"
+
+/* Addresses may be others then; a change of rules is seen at once. */
+#define LOOK_AGAIN_AFTER USEC_SECOND
 
 static void answer(struct agent *agent, uint32_t number, const struct control_answer *what)
 {
@@ -227,8 +229,8 @@ static void answer_networks(struct agent *agent, uint32_t number)
 
 static void answer_troubles(struct agent *agent, uint32_t number)
 {
-	const char *const troubles[] = {
-		carrier_trouble(agent->carrier), site_join_text(agent->brain.site)};
+	const char *const troubles[] = {carrier_trouble(agent->carrier),
+		carrier_overtaken(agent->carrier), site_join_text(agent->brain.site)};
 
 	for (size_t i = 0; i < sizeof troubles / sizeof troubles[0]; i++) {
 		struct control_answer what = {.kind = CONTROL_TROUBLE};
@@ -240,25 +242,64 @@ static void answer_troubles(struct agent *agent, uint32_t number)
 	}
 }
 
+static void answer_shut(struct agent *agent, uint32_t number, const char *what,
+	const struct firewall_finding *finding, const char *does)
+{
+	struct control_answer trouble = {.kind = CONTROL_TROUBLE};
+
+	if (!finding->asked || finding->verdict != RULESET_DROPS)
+		return;
+	(void)snprintf(trouble.text, sizeof trouble.text,
+		"%s: this machine's firewall (%s) drops %s; this lets them through: %s", what,
+		finding->name, does, finding->remedy);
+	answer(agent, number, &trouble);
+}
+
+/* Whoever asks again soon hears what was found, unless rules have changed since. */
+static void look_at_firewall(struct agent *agent)
+{
+	struct site *brain = agent->brain.site;
+	struct firewall_site site = {
+		.config = agent->options->config, .supernet = site_supernet(brain)};
+	struct netlink *route;
+	struct control_answer self = {.kind = CONTROL_SITE};
+	struct firewall firewall;
+	struct site_view view;
+
+	if (agent->now - agent->firewall_at < LOOK_AGAIN_AFTER && firewall_stands(&agent->firewall))
+		return;
+	memset(&agent->firewall, 0, sizeof agent->firewall);
+	agent->firewall_at = agent->now;
+	for (uint32_t i = 0; site_view(brain, i, &view); i++) {
+		if (view.presence != SITE_SELF)
+			continue;
+		fill_from_view(agent, &view, &self);
+		site.own = self.address;
+		site.announced = self.subnets;
+	}
+	if (netlink_open(&route, NETLINK_ROUTE) < 0)
+		return;
+	if (firewall_look(route, &site, &firewall) == 0)
+		agent->firewall = firewall;
+	netlink_close(route);
+}
+
 /* What a hub does for others, they cannot see for themselves. */
 static void answer_firewall(struct agent *agent, uint32_t number)
 {
-	const char *backbone = agent->options->config->backbone.name;
-	struct control_answer what = {.kind = CONTROL_TROUBLE};
-	char name[FIREWALL_NAME_SIZE];
-	char remedy[FIREWALL_REMEDY_SIZE];
-	struct firewall firewall;
+	const struct firewall_finding *ways = agent->firewall.ways;
 
-	if (!site_is_hub(agent->brain.site) || firewall_read(backbone, &firewall) < 0 ||
-		!firewall.drops[0] || firewall.lets_through)
-		return;
-	firewall_name(&firewall, name);
-	firewall_remedy(&firewall, backbone, remedy);
-	(void)snprintf(what.text, sizeof what.text,
-		"spokes cannot reach each other: this machine's firewall (%s) drops what is "
-		"forwarded; this lets them through: %s",
-		name, remedy);
-	answer(agent, number, &what);
+	look_at_firewall(agent);
+	if (site_is_hub(agent->brain.site)) {
+		answer_shut(agent, number, "nobody can call this hub", &ways[FIREWALL_CALLS],
+			"packets to WireGuard's port");
+		answer_shut(agent, number, "nobody can join", &ways[FIREWALL_INSIDE],
+			"what members say to this agent in the tunnel");
+		answer_shut(agent, number, "spokes cannot reach each other", &ways[FIREWALL_SPOKES],
+			"packets that are forwarded");
+	}
+	answer_shut(agent, number, "members cannot reach the networks behind this site",
+		&ways[FIREWALL_BEHIND], "packets that are forwarded");
 }
 
 static void answer_status(struct agent *agent, uint32_t number)
@@ -267,9 +308,12 @@ static void answer_status(struct agent *agent, uint32_t number)
 		.prefix = site_supernet(agent->brain.site),
 		.wall = site_wall(agent->brain.site)};
 	const struct ledger *ledger = site_ledger(agent->brain.site);
+	const struct wireguard_device *backbone = carrier_seen(agent->carrier, SITE_BACKBONE);
 
 	if (ledger)
 		what.id = ledger->collective;
+	if (backbone)
+		what.count = backbone->port;
 	(void)snprintf(
 		what.text, sizeof what.text, "%s", state_words(site_state(agent->brain.site)));
 	answer(agent, number, &what);

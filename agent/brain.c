@@ -29,7 +29,8 @@ static struct site_options options_of(const struct brain *brain)
 		.isolated = {brain->config->isolate.count, brain->isolated},
 		.offered = {brain->offered.count, brain->offered.items},
 		.links = {brain->config->links_with.count, brain->selectors,
-			(enum site_when)brain->config->links_when}};
+			(enum site_when)brain->config->links_when,
+			brain->config->links_publish_addresses}};
 }
 
 static void end_site(struct brain *brain)

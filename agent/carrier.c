@@ -54,6 +54,11 @@ void carrier_broken(struct carrier *carrier, const char *format, ...)
 		words);
 }
 
+void carrier_review_soon(struct carrier *carrier)
+{
+	carrier->review_at = usec_min(carrier->review_at, carrier->reviewed_at + REVIEW_GAP);
+}
+
 /* Prefixes as keys of tables: in the order of family, address, length. */
 
 void carrier_prefix_key(const struct prefix *prefix, uint8_t out[static CARRIER_PREFIX_KEY])
@@ -115,6 +120,10 @@ int carrier_open(struct carrier **ret, const struct carrier_options *options,
 		carrier->options.keys[i] = clamped(&options->keys[i]);
 	carrier->memory = memory_zeroed(1, lay_out(carrier, NULL));
 	(void)lay_out(carrier, carrier->memory);
+	for (int i = 0; i < CARRIER_FAMILIES; i++) {
+		carrier->rule_priority[i] = ROUTE_RULE_PRIORITY;
+		carrier->overtaken_by[i] = ROUTE_NO_RULE;
+	}
 	carrier->tick_at = USEC_NEVER;
 	carrier->review_at = USEC_NEVER;
 	carrier->retry_at = USEC_NEVER;
@@ -501,7 +510,7 @@ static int take_notice(const struct nlmsghdr *message, void *context)
 	/* What we did ourselves is known. */
 	if (message->nlmsg_pid == netlink_port(carrier->netlink) || !matters(carrier, message))
 		return 0;
-	carrier->review_at = usec_min(carrier->review_at, carrier->reviewed_at + REVIEW_GAP);
+	carrier_review_soon(carrier);
 	return 0;
 }
 
@@ -514,8 +523,7 @@ void carrier_notice(struct carrier *carrier, usec_t now)
 {
 	carrier->now = now;
 	if (watch_read(carrier->watch, take_notice, carrier) < 0)
-		carrier->review_at = usec_min(
-			carrier->review_at, carrier->reviewed_at + REVIEW_GAP);
+		carrier_review_soon(carrier);
 	carrier_turn(carrier, now);
 }
 
@@ -570,6 +578,11 @@ bool carrier_addresses(struct carrier *carrier,
 const char *carrier_trouble(const struct carrier *carrier)
 {
 	return carrier->trouble;
+}
+
+const char *carrier_overtaken(const struct carrier *carrier)
+{
+	return carrier->overtaken;
 }
 
 uint64_t carrier_repairs(const struct carrier *carrier)

@@ -110,6 +110,9 @@ bool carrier_addresses(struct carrier *carrier,
 /* What stands in the way, in a sentence; "" when nothing does. */
 const char *carrier_trouble(const struct carrier *carrier);
 
+/* Which rule of another program's ours cannot stand before, in a sentence; "" when none. */
+const char *carrier_overtaken(const struct carrier *carrier);
+
 /* How often another program's change was put right; how often something was refused. */
 uint64_t carrier_repairs(const struct carrier *carrier);
 uint64_t carrier_refusals(const struct carrier *carrier);

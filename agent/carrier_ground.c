@@ -9,6 +9,7 @@
  * cannot be reached by a member that sends to them all the same.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,6 +72,9 @@ static void want_route(struct carrier *carrier, const struct site_action *action
 	case SITE_ROUTE_LINKS:
 		break;
 	}
+	/* A rule of others may be for who comes in from there. */
+	if (!remove && route->wanted.way == WAY_NONE && carrier->settled)
+		carrier_review_soon(carrier);
 	/* Who takes a way back that was left for another one means nothing by it. */
 	if (!remove)
 		route->wanted.way = way;
@@ -333,7 +337,8 @@ static int prepare_family(struct carrier *carrier, int family)
 
 		if (!device->wanted || device->rules_there[family])
 			continue;
-		r = route_rule_add(carrier->netlink, families[family], device->options.name);
+		r = route_rule_add(carrier->netlink, families[family], device->options.name,
+			carrier->rule_priority[family]);
 		if (r == -EEXIST)
 			r = 0;
 		device->rules_there[family] = r == 0;
@@ -384,7 +389,7 @@ static void remove_rules(struct carrier *carrier)
 		int family = i % CARRIER_FAMILIES;
 		struct route_rule rule = {.family = families[family],
 			.table = ROUTE_TABLE_INNER,
-			.priority = ROUTE_RULE_PRIORITY};
+			.priority = carrier->rule_priority[family]};
 
 		if (device->wanted || device->index != 0 || !device->rules_there[family])
 			continue;
@@ -412,18 +417,42 @@ static bool is_own_address(const struct carrier *carrier, const struct route_add
 	return false;
 }
 
+/* The interface that a rule of ours is for, wherever it stands; NULL: none that is wanted. */
+static const struct carrier_device *device_of_rule(
+	const struct carrier *carrier, const struct route_rule *rule)
+{
+	for (int i = 0; i < SITE_INTERFACES && rule->proper; i++) {
+		const struct carrier_device *device = &carrier->devices[i];
+
+		if (device->wanted && strcmp(device->options.name, rule->name) == 0)
+			return device;
+	}
+	return NULL;
+}
+
+/* A rule stays where it stood until there is one in its new place. */
+static void remove_stray_rules(struct carrier *carrier)
+{
+	for (uint32_t i = 0; i < carrier->stray_rule_count; i++) {
+		const struct route_rule *rule = &carrier->stray_rules[i];
+		const struct carrier_device *device = device_of_rule(carrier, rule);
+
+		if (!device || device->rules_there[rule->family == ADDRESS_IPV6])
+			(void)route_rule_remove(carrier->netlink, rule);
+	}
+	carrier->stray_rule_count = 0;
+}
+
 static void remove_strays(struct carrier *carrier)
 {
+	remove_stray_rules(carrier);
 	for (uint32_t i = 0; i < carrier->stray_route_count; i++)
 		(void)route_remove(carrier->netlink, &carrier->stray_routes[i]);
-	for (uint32_t i = 0; i < carrier->stray_rule_count; i++)
-		(void)route_rule_remove(carrier->netlink, &carrier->stray_rules[i]);
 	for (uint32_t i = 0; i < carrier->stray_address_count; i++) {
 		if (!is_own_address(carrier, &carrier->stray_addresses[i]))
 			(void)route_address_remove(carrier->netlink, &carrier->stray_addresses[i]);
 	}
 	carrier->stray_route_count = 0;
-	carrier->stray_rule_count = 0;
 	carrier->stray_address_count = 0;
 }
 
@@ -596,7 +625,8 @@ static int see_rule(const struct route_rule *rule, void *context)
 	for (int i = 0; i < SITE_INTERFACES; i++) {
 		struct carrier_device *device = &carrier->devices[i];
 
-		if (!rule->proper || strcmp(device->options.name, rule->name) != 0)
+		if (!rule->proper || strcmp(device->options.name, rule->name) != 0 ||
+			rule->priority != carrier->rule_priority[rule->family == ADDRESS_IPV6])
 			continue;
 		device->rules_there[rule->family == ADDRESS_IPV6] = true;
 		if (device->wanted || !carrier->settled)
@@ -610,11 +640,115 @@ static int see_rule(const struct route_rule *rule, void *context)
 	return 0;
 }
 
+/* Whether members send from there. Until all is told, they may from anywhere. */
+static bool comes_in(const struct prefix *from, void *context)
+{
+	const struct carrier *carrier = context;
+
+	if (from->length == 0 || !carrier->settled)
+		return true;
+	for (uint32_t i = 0; i < carrier->routes.count; i++) {
+		const struct carrier_route *entry = table_at(&carrier->routes, i);
+		struct prefix prefix = carrier_prefix_of(entry->key);
+
+		if (entry->wanted.way != WAY_NONE && prefix_overlaps(&prefix, from))
+			return true;
+	}
+	return false;
+}
+
+/* Whether ours stood behind this one, which is then put right. */
+static bool was_set_before(const struct carrier *carrier, int family, uint32_t priority)
+{
+	bool stood = false;
+
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		const struct carrier_device *device = &carrier->devices[i];
+
+		stood = stood || (device->wanted && device->rules_there[family]);
+	}
+	return carrier->settled && stood && priority <= carrier->rule_priority[family];
+}
+
+/*
+ * What comes in by our interfaces must not find a way by the rules of others. One that is added
+ * without a priority stands before all that were there, as those of wg-quick do: ours then move,
+ * but not before the local table, which has to find what is meant for this machine.
+ */
+static int stand_first(struct carrier *carrier, int family)
+{
+	struct route_foremost foremost;
+	uint32_t wanted = ROUTE_RULE_PRIORITY;
+	int r = route_rule_foremost(
+		carrier->netlink, families[family], comes_in, carrier, &foremost);
+
+	if (r < 0)
+		return r;
+	if (foremost.behind <= wanted)
+		wanted = foremost.behind - 1;
+	/* Of those with one priority the last that was added is the last. */
+	if (wanted < foremost.local)
+		wanted = foremost.local;
+	if (wanted < carrier->rule_priority[family] &&
+		was_set_before(carrier, family, foremost.behind))
+		carrier_broken(
+			carrier, "a rule of priority %u was set before ours", foremost.behind);
+	carrier->rule_priority[family] = wanted;
+	carrier->overtaken_by[family] = foremost.before;
+	return 0;
+}
+
+/* In each family that there is. What changes meanwhile is asked for again. */
+static int all_stand_first(struct carrier *carrier)
+{
+	for (int i = 0; i < CARRIER_FAMILIES; i++) {
+		int r = -EINTR;
+
+		for (int attempt = 0; attempt < 8 && r == -EINTR && has_family(i); attempt++)
+			r = stand_first(carrier, i);
+		if (r < 0 && r != -EINTR && r != -EAFNOSUPPORT && r != -EOPNOTSUPP)
+			return r;
+	}
+	return 0;
+}
+
+/* What cannot be put right is said, once until it changes. */
+static void tell_overtaken(struct carrier *carrier)
+{
+	bool tells = carrier->settled && any_wanted(carrier);
+	char words[WIREGUARD_WHY_SIZE] = "";
+
+	for (int i = 0; i < CARRIER_FAMILIES && tells && !words[0]; i++) {
+		if (carrier->overtaken_by[i] != ROUTE_NO_RULE)
+			(void)snprintf(words, sizeof words,
+				"another program's rule of priority %u (\"ip%s rule\" shows it) is "
+				"not behind the local table, so ours cannot stand before it: what "
+				"it takes of members' packets goes its way; give it a priority "
+				"behind the local table's",
+				carrier->overtaken_by[i], families[i] == ADDRESS_IPV6 ? " -6" : "");
+	}
+	if (strcmp(words, carrier->overtaken) == 0)
+		return;
+	memcpy(carrier->overtaken, words, sizeof words);
+	if (words[0])
+		log_write(carrier->log, LOG_TROUBLE, CONFIG_LEVEL_WARNING, "%s", words);
+	else
+		log_write(carrier->log, LOG_TROUBLE, CONFIG_LEVEL_NOTICE,
+			"no rule of another program's is in the way of ours any more");
+}
+
 static int review_rules(struct carrier *carrier)
 {
 	bool before[SITE_INTERFACES][CARRIER_FAMILIES];
-	int r = -EINTR;
+	uint32_t priority[CARRIER_FAMILIES];
+	int r;
 
+	memcpy(priority, carrier->rule_priority, sizeof priority);
+	r = all_stand_first(carrier);
+	if (r < 0)
+		return r;
+	tell_overtaken(carrier);
+	r = -EINTR;
 	for (int i = 0; i < SITE_INTERFACES; i++)
 		memcpy(before[i], carrier->devices[i].rules_there, sizeof before[i]);
 	for (int attempt = 0; attempt < 8 && r == -EINTR; attempt++) {
@@ -628,14 +762,19 @@ static int review_rules(struct carrier *carrier)
 		int family = i % CARRIER_FAMILIES;
 
 		if (device->wanted && before[i / CARRIER_FAMILIES][family] &&
+			priority[family] == carrier->rule_priority[family] &&
 			!device->rules_there[family])
 			carrier_broken(
 				carrier, "the rule for %s was removed", device->options.name);
 	}
-	for (uint32_t i = 0; i < carrier->stray_rule_count; i++)
-		carrier_broken(carrier, "a rule with our mark, for %s, is not ours",
-			carrier->stray_rules[i].name[0] ? carrier->stray_rules[i].name
-							: "any interface");
+	for (uint32_t i = 0; i < carrier->stray_rule_count; i++) {
+		const struct route_rule *rule = &carrier->stray_rules[i];
+
+		/* One that stands where it stood before others came is no stranger's. */
+		if (!device_of_rule(carrier, rule))
+			carrier_broken(carrier, "a rule with our mark, for %s, is not ours",
+				rule->name[0] ? rule->name : "any interface");
+	}
 	return r;
 }
 

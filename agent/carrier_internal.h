@@ -112,6 +112,9 @@ struct carrier {
 	struct table routes;
 	struct carrier_filter filter;
 	bool inner_default[CARRIER_FAMILIES];
+	uint32_t rule_priority[CARRIER_FAMILIES]; /* before the rules of others, */
+	uint32_t overtaken_by[CARRIER_FAMILIES];  /* but this one; ROUTE_NO_RULE: none */
+	char overtaken[WIREGUARD_WHY_SIZE];
 	bool routes_due;
 	bool settled;
 	usec_t now;
@@ -155,6 +158,9 @@ void carrier_refused(struct carrier *carrier, const char *format, ...)
 /* Says that another program broke something, and counts it. */
 void carrier_broken(struct carrier *carrier, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* All is to be looked at, but not all the time. */
+void carrier_review_soon(struct carrier *carrier);
 
 void carrier_prefix_key(const struct prefix *prefix, uint8_t out[static CARRIER_PREFIX_KEY]);
 struct prefix carrier_prefix_of(const uint8_t key[static CARRIER_PREFIX_KEY]);

@@ -84,8 +84,9 @@ static int read_all(struct client *client, usec_t until, uint8_t *bytes, size_t 
 		more = recv(client->descriptor, bytes + done, size - done, 0);
 		if (more == 0)
 			return -EPIPE;
+		/* Turned away before the request was read: that says no more than an end does. */
 		if (more < 0 && errno != EINTR)
-			return -errno;
+			return errno == ECONNRESET ? -EPIPE : -errno;
 		done += more > 0 ? (size_t)more : 0;
 	}
 	return 0;

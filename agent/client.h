@@ -22,6 +22,7 @@ void client_close(struct client *client);
 int client_ask(struct client *client, const struct control_request *request);
 
 /*
- * Waits for the next answer. Returns 0, -ETIMEDOUT, -EPIPE where the agent has ended, or -EBADMSG.
+ * Waits for the next answer. Returns 0, -ETIMEDOUT, -EPIPE where the agent has ended or has no
+ * place for one more, or -EBADMSG.
  */
 int client_answer(struct client *client, usec_t patience, struct control_answer *ret);

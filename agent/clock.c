@@ -4,6 +4,7 @@
 #include <time.h>
 
 #define SLEEP_MIN USEC_SECOND /* shorter ones are the reading of two clocks */
+#define WAIT_MAX (INT32_MAX * USEC_SECOND)
 
 static usec_t read_clock(clockid_t id)
 {
@@ -28,6 +29,16 @@ void clock_init(struct clock *clock, int64_t offset_ms)
 usec_t clock_now(void)
 {
 	return read_clock(CLOCK_MONOTONIC);
+}
+
+struct timeval clock_wait(usec_t left)
+{
+	left = usec_min(left > 0 ? left : 0, WAIT_MAX);
+	/* Where time_t has 32 bits, it holds these. */
+	return (struct timeval){
+		.tv_sec = (time_t)(left / USEC_SECOND),
+		.tv_usec = (suseconds_t)(left % USEC_SECOND),
+	};
 }
 
 uint64_t clock_wall(const struct clock *clock)

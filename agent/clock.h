@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/time.h>
 
 #include "base/usec.h"
 
@@ -19,6 +20,10 @@ void clock_init(struct clock *clock, int64_t offset_ms);
 
 /* Monotonic time; it stands still while the machine sleeps. */
 usec_t clock_now(void);
+
+/* How long to wait from now on: nothing for what is past, and 68 years, which is what every machine
+ * can count, for what is further away. */
+struct timeval clock_wait(usec_t left);
 
 /* Wall time, in milliseconds. */
 uint64_t clock_wall(const struct clock *clock);

@@ -15,11 +15,13 @@
 #include <event2/bufferevent.h>
 #include <sodium.h>
 
+#include "agent/clock.h"
 #include "agent/memory.h"
+#include "base/usec.h"
 
 #define BACKLOG 16
-#define ASK_WITHIN_S 10   /* from the connection to its request */
-#define FETCH_WITHIN_S 30 /* the answers */
+#define ASK_WITHIN (10 * USEC_SECOND) /* from the connection to its request */
+#define FETCH_WITHIN_S 30             /* the answers */
 #define LOOKERS_MAX (CONTROL_CONNECTIONS_MAX / 2)
 #define PENDING_MAX (4 * 1024 * 1024) /* bytes of answers that nobody fetches */
 #define GROUP "collective"
@@ -29,7 +31,8 @@ struct connection {
 	uint32_t number; /* 0: the place is free */
 	bool all;        /* may ask for everything */
 	bool asked;
-	bool ending; /* once all was sent */
+	bool ending;  /* once all was sent */
+	usec_t until; /* then it has to have asked */
 	struct bufferevent *stream;
 };
 
@@ -100,6 +103,19 @@ static void ask(struct connection *connection, const uint8_t *bytes, size_t size
 	sodium_memzero(&request, sizeof request);
 }
 
+/* A byte now and then is no request: the stream's own timeout begins anew with each. */
+static void wait_on(struct connection *connection)
+{
+	usec_t left = connection->until - clock_now();
+	const struct timeval patience = {
+		.tv_sec = left / USEC_SECOND, .tv_usec = left % USEC_SECOND};
+
+	if (left > 0)
+		bufferevent_set_timeouts(connection->stream, &patience, NULL);
+	else
+		end(connection);
+}
+
 static void on_readable(struct bufferevent *stream, void *context)
 {
 	struct connection *connection = context;
@@ -112,16 +128,20 @@ static void on_readable(struct bufferevent *stream, void *context)
 		(void)evbuffer_drain(input, evbuffer_get_length(input));
 		return;
 	}
-	if (evbuffer_copyout(input, bytes, CONTROL_HEAD) < CONTROL_HEAD)
+	if (evbuffer_copyout(input, bytes, CONTROL_HEAD) < CONTROL_HEAD) {
+		wait_on(connection);
 		return;
+	}
 	size = control_size(bytes);
 	if (size == 0) {
 		connection->asked = true;
 		fail(connection, "a request of this size cannot be");
 		return;
 	}
-	if (evbuffer_get_length(input) < CONTROL_HEAD + size)
+	if (evbuffer_get_length(input) < CONTROL_HEAD + size) {
+		wait_on(connection);
 		return;
+	}
 	(void)evbuffer_remove(input, bytes, CONTROL_HEAD + size);
 	ask(connection, bytes + CONTROL_HEAD, size);
 	sodium_memzero(bytes, sizeof bytes);
@@ -155,7 +175,6 @@ static bool may_do_all(int descriptor)
 
 static void on_connection(evutil_socket_t listener, short what, void *context)
 {
-	const struct timeval patience = {.tv_sec = ASK_WITHIN_S};
 	struct control *control = context;
 	int descriptor = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct connection *connection;
@@ -186,7 +205,8 @@ static void on_connection(evutil_socket_t listener, short what, void *context)
 	connection->all = all;
 	bufferevent_setcb(connection->stream, on_readable, on_sent, on_ended, connection);
 	bufferevent_setwatermark(connection->stream, EV_READ, 0, CONTROL_SIZE_MAX);
-	bufferevent_set_timeouts(connection->stream, &patience, NULL);
+	connection->until = clock_now() + ASK_WITHIN;
+	wait_on(connection);
 	(void)bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
 }
 

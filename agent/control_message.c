@@ -60,7 +60,7 @@ static const struct item request_items[] = {
 };
 
 static const struct item answer_items[] = {
-	ANSWER(FORM_NUMBER32, kind, CONTROL_FACT),
+	ANSWER(FORM_NUMBER32, kind, CONTROL_ANSWER_LAST),
 	ANSWER(FORM_TEXT, name, TEXT_NAME_MAX + 1),
 	ANSWER(FORM_TEXT, text, CONTROL_TEXT_MAX),
 	ANSWER(FORM_TEXT, note, SITE_NOTE_SIZE),

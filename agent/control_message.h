@@ -44,8 +44,9 @@ enum control_answer_kind {
 	CONTROL_PROGRESS, /* more comes */
 	CONTROL_DONE,
 	CONTROL_FAILED,
-	CONTROL_SELF,    /* of a status: this site, and the collective */
-	CONTROL_SITE,    /* of a status: a member */
+	CONTROL_SELF, /* of a status: this site, and the collective; count: UDP port of the backbone
+		       */
+	CONTROL_SITE, /* of a status: a member */
 	CONTROL_LIMIT,   /* of a status: name, used, most, refused */
 	CONTROL_COUNTER, /* of a status: name, value */
 	CONTROL_TROUBLE, /* of a status: a sentence about what is wrong */
@@ -54,6 +55,8 @@ enum control_answer_kind {
 	CONTROL_PLACE,   /* of a netcheck: a place where this site may be met */
 	CONTROL_FACT,    /* of a netcheck: what the text names is the note */
 };
+
+#define CONTROL_ANSWER_LAST CONTROL_FACT
 
 /* Where a member's traffic goes. */
 enum control_path { CONTROL_PATH_SELF, CONTROL_PATH_HUB, CONTROL_PATH_DIRECT, CONTROL_PATH_DOWN };

@@ -22,8 +22,11 @@
 #include "agent/route.h"
 #include "agent/sockaddr.h"
 #include "agent/wireguard.h"
+#include "site/site.h"
 
 #define OVERHEAD 80 /* of WireGuard over IPv6, the larger one */
+#define BRIDGES_MAX 8
+#define ANYBODY 0x0b16212c /* 11.22.33.44: somebody on the internet */
 
 struct examination {
 	const struct doctor_patient *patient;
@@ -231,29 +234,6 @@ static void look_at_gateways(struct examination *examination)
 	(void)route_address_list(examination->route, look_at_gateway, examination);
 }
 
-/* The first default route for IPv4, by the kernel's table for people. Returns whether there is one.
- */
-static bool default_device(char ret[static IF_NAMESIZE])
-{
-	char line[256];
-	FILE *file = fopen("/proc/net/route", "re");
-	bool found = false;
-
-	/* Name and destination, in hexadecimal, are the first two words of a line. */
-	while (file && !found && fgets(line, sizeof line, file)) {
-		size_t length = strcspn(line, " \t");
-
-		if (length >= IF_NAMESIZE || strncmp(line + length, "\t00000000\t", 10) != 0)
-			continue;
-		memcpy(ret, line, length);
-		ret[length] = '\0';
-		found = true;
-	}
-	if (file)
-		(void)fclose(file);
-	return found;
-}
-
 static void look_at_way_out(struct examination *examination)
 {
 	const struct config *config = examination->patient->config;
@@ -261,7 +241,7 @@ static void look_at_way_out(struct examination *examination)
 	char remedy[96];
 	struct link link;
 
-	if (!default_device(name)) {
+	if (!route_default(name)) {
 		find(examination, DOCTOR_TROUBLE, "way out", "ip route add default via ROUTER",
 			"there is no default route: others cannot be called, and a hub cannot let "
 			"anybody join");
@@ -281,6 +261,138 @@ static void look_at_way_out(struct examination *examination)
 		find(examination, DOCTOR_WELL, "mtu", "",
 			"packets of the tunnel fit into those of %s", name);
 	}
+}
+
+/* Another tunnel that takes everything along takes our packets as well: those outside ours. Rules
+ * may lead them around it, by their ports. */
+static void look_at_other_tunnels(struct examination *examination)
+{
+	const struct config *config = examination->patient->config;
+	struct route_flow flow = {
+		.to = examination->patient->hub, .from_port = examination->patient->port};
+	struct route_way way;
+	struct link link;
+	char name[IF_NAMESIZE] = "";
+	char remedy[DOCTOR_TEXT_SIZE] = "";
+
+	if (flow.to.address.family == ADDRESS_NONE)
+		flow.to = (struct endpoint){address_ipv4(ANYBODY), CONFIG_HUB_PORT};
+	if (route_find(examination->route, &flow, &way) < 0 || !if_indextoname(way.device, name) ||
+		is_ours(examination, name) || link_find(examination->route, name, &link) < 0 ||
+		(strcmp(link.kind, "wireguard") != 0 && strcmp(link.kind, "tun") != 0))
+		return;
+	(void)snprintf(remedy, sizeof remedy,
+		"for i in %s %s; do ip rule add iif lo ipproto udp sport $(wg show $i "
+		"listen-port) lookup main; done",
+		config->backbone.name, config->links.name);
+	if (examination->patient->role == DOCTOR_HUB)
+		find(examination, DOCTOR_TROUBLE, "other tunnel", remedy,
+			"the tunnel %s takes everything along, also the answers of this hub: who "
+			"calls it gets none from where it called",
+			name);
+	else
+		find(examination, DOCTOR_NOTE, "other tunnel", remedy,
+			"the tunnel %s takes everything along, also what goes to the hub and to "
+			"homes that are met directly: it is wrapped twice, and they see the other "
+			"end of %s in this home's place",
+			name, name);
+}
+
+/* Who translates addresses for a bridge of containers has both ends of a conversation in one
+ * machine; what members send there comes in by our interfaces, whose routes know members only. */
+static void look_at_bridge(struct examination *examination, const struct route_address *address)
+{
+	const struct doctor_patient *patient = examination->patient;
+	const struct config *config = patient->config;
+	struct prefix network = prefix_canonical(&address->prefix);
+	struct route_flow flow = {.to = {address->prefix.address, CONFIG_HUB_PORT},
+		.from = patient->member,
+		.in = if_nametoindex(config->backbone.name)};
+	struct route_way way;
+	struct link link;
+	char name[IF_NAMESIZE] = "";
+	char text[PREFIX_TEXT_SIZE];
+	char remedy[DOCTOR_TEXT_SIZE];
+
+	flow.to.address.bytes[3] ^= 3; /* somebody else there */
+	if (flow.in == 0 || !if_indextoname(address->device, name) ||
+		link_find(examination->route, name, &link) < 0 ||
+		strcmp(link.kind, "bridge") != 0 ||
+		route_find(examination->route, &flow, &way) == 0)
+		return;
+	prefix_print(&network, text);
+	(void)snprintf(remedy, sizeof remedy,
+		"for i in %s %s; do ip rule add iif $i to %s lookup main; done",
+		config->backbone.name, config->links.name, text);
+	find(examination, DOCTOR_NOTE, "containers", remedy,
+		"containers on %s (%s) and members do not reach each other, nor do members what "
+		"containers publish at this machine's address",
+		name, text);
+}
+
+struct bridges {
+	struct link_set secluded;
+	uint32_t count;
+	struct route_address items[BRIDGES_MAX];
+};
+
+static int see_bridge(const struct route_address *address, void *context)
+{
+	struct bridges *bridges = context;
+
+	if (!address->near && address->prefix.address.family == ADDRESS_IPV4 &&
+		address->prefix.length <= 30 && bridges->count < BRIDGES_MAX &&
+		link_set_has(&bridges->secluded, address->device))
+		bridges->items[bridges->count++] = *address;
+	return 0;
+}
+
+static void look_at_bridges(struct examination *examination)
+{
+	struct bridges bridges = {.count = 0};
+
+	if (examination->patient->member.family != ADDRESS_IPV4 ||
+		link_secluded(examination->route, &bridges.secluded) < 0 ||
+		route_address_list(examination->route, see_bridge, &bridges) < 0)
+		return;
+	for (uint32_t i = 0; i < bridges.count; i++)
+		look_at_bridge(examination, &bridges.items[i]);
+}
+
+/* Rules. */
+
+static bool is_of_members(const struct prefix *from, void *context)
+{
+	const struct examination *examination = context;
+
+	return from->length == 0 || prefix_overlaps(from, &examination->patient->supernet);
+}
+
+/* Ours stand before all that could take what members send, but not before the local table. */
+static void look_at_rules_of(struct examination *examination, uint8_t family)
+{
+	const char *option = family == ADDRESS_IPV6 ? " -6" : "";
+	struct route_foremost foremost;
+	char remedy[96];
+
+	if (route_rule_foremost(examination->route, family, is_of_members, examination, &foremost) <
+			0 ||
+		foremost.before == ROUTE_NO_RULE)
+		return;
+	(void)snprintf(remedy, sizeof remedy,
+		"give it a priority above %u, that of the local table", foremost.local);
+	find(examination, DOCTOR_NOTE, "rules", remedy,
+		"the rule of priority %u (\"ip%s rule\" shows it) is not behind the local table, "
+		"so those of a collective cannot stand before it: what it takes of members' "
+		"packets goes its way, also into networks that are not announced",
+		foremost.before, option);
+}
+
+static void look_at_rules(struct examination *examination)
+{
+	look_at_rules_of(examination, ADDRESS_IPV4);
+	if (route_has_ipv6())
+		look_at_rules_of(examination, ADDRESS_IPV6);
 }
 
 /* Time. */
@@ -320,17 +432,103 @@ static void look_at_settings(struct examination *examination)
 			"elsewhere nothing changes");
 }
 
-static void look_at_firewall(struct examination *examination)
+/* What a finding of the firewall's weighs for a machine that is a hub, that may become one, that is
+ * none. */
+static enum doctor_weight weigh(
+	const struct examination *examination, const struct firewall_finding *finding)
+{
+	switch (examination->patient->role) {
+	case DOCTOR_HUB:
+		return finding->verdict == RULESET_DROPS ? DOCTOR_TROUBLE : DOCTOR_NOTE;
+	case DOCTOR_STRANGER:
+		return DOCTOR_NOTE;
+	case DOCTOR_SPOKE:
+		break;
+	}
+	return DOCTOR_WELL;
+}
+
+/* Where a rule of it could not be followed. */
+static const char *perhaps(const struct firewall_finding *finding)
+{
+	return finding->verdict == RULESET_UNSURE
+		       ? " (perhaps: what one of its rules does cannot be told from here)"
+		       : "";
+}
+
+/* What a hub is called by, and what is said to its agent inside: of a spoke, it is what answers. */
+static void look_at_calls(struct examination *examination, const struct firewall *firewall)
+{
+	const struct firewall_finding *calls = &firewall->ways[FIREWALL_CALLS];
+	const struct firewall_finding *inside = &firewall->ways[FIREWALL_INSIDE];
+	uint16_t port = firewall_port(examination->patient->config);
+
+	if (examination->patient->role == DOCTOR_SPOKE)
+		return;
+	if (calls->asked && calls->verdict != RULESET_PASSES)
+		find(examination, weigh(examination, calls), "firewall", calls->remedy,
+			"the firewall (%s) drops what comes in to UDP port %u%s: a hub here cannot "
+			"be called, and nobody can join",
+			calls->name, port, perhaps(calls));
+	if (inside->verdict != RULESET_PASSES)
+		find(examination, weigh(examination, inside), "firewall", inside->remedy,
+			"the firewall (%s) drops what comes in by %s to UDP ports %u and %u%s: a "
+			"hub's agent cannot be spoken to, and nobody can join",
+			inside->name, examination->patient->config->backbone.name, SITE_PORT,
+			SITE_JOIN_PORT, perhaps(inside));
+	if (calls->asked && calls->verdict == RULESET_PASSES && inside->verdict == RULESET_PASSES)
+		find(examination, DOCTOR_WELL, "firewall", "",
+			"no firewall drops what a hub is called by");
+}
+
+static void look_at_forwarding(struct examination *examination, const struct firewall *firewall)
 {
 	const char *backbone = examination->patient->config->backbone.name;
-	char name[FIREWALL_NAME_SIZE];
-	char remedy[FIREWALL_REMEDY_SIZE];
+	const struct firewall_finding *spokes = &firewall->ways[FIREWALL_SPOKES];
+	const struct firewall_finding *behind = &firewall->ways[FIREWALL_BEHIND];
+	bool spoke = examination->patient->role == DOCTOR_SPOKE;
+
+	if (behind->asked && behind->verdict != RULESET_PASSES)
+		find(examination, behind->verdict == RULESET_DROPS ? DOCTOR_TROUBLE : DOCTOR_NOTE,
+			"forwarding", behind->remedy,
+			"the firewall (%s) drops what is forwarded between members and the "
+			"networks behind this site%s",
+			behind->name, perhaps(behind));
+	if (firewall->forwards)
+		find(examination, DOCTOR_WELL, "forwarding", "",
+			"no firewall drops what is forwarded by default");
+	else if (spokes->verdict == RULESET_PASSES)
+		find(examination, DOCTOR_WELL, "forwarding", "",
+			"the firewall drops what is forwarded, and lets %s through", backbone);
+	else if (spoke && !(behind->asked && behind->verdict != RULESET_PASSES))
+		find(examination, DOCTOR_WELL, "forwarding", "",
+			"the firewall (%s) drops what is forwarded: this site has no need of it",
+			spokes->name);
+	else if (!spoke)
+		find(examination, spokes->verdict == RULESET_DROPS ? DOCTOR_TROUBLE : DOCTOR_NOTE,
+			"forwarding", spokes->remedy,
+			"the firewall (%s) drops what is forwarded%s: spokes cannot reach each "
+			"other through this hub",
+			spokes->name, perhaps(spokes));
+}
+
+static void look_at_firewall(struct examination *examination)
+{
+	const struct doctor_patient *patient = examination->patient;
+	const struct firewall_site site = {
+		patient->config, patient->supernet, patient->own, patient->announced};
 	struct firewall firewall;
-	int r = firewall_read(backbone, &firewall);
+	int r = firewall_look(examination->route, &site, &firewall);
 
 	if (r == -EPERM) {
 		find(examination, DOCTOR_NOTE, "forwarding", "sudo collective doctor",
 			"the firewall was not looked at: that needs root");
+		return;
+	}
+	if (r == -E2BIG || r == -EINTR) {
+		find(examination, DOCTOR_NOTE, "forwarding", "",
+			"the firewall was not looked at: %s",
+			r == -E2BIG ? "it has too many chains" : "its rules change all the time");
 		return;
 	}
 	if (r < 0) {
@@ -340,27 +538,16 @@ static void look_at_firewall(struct examination *examination)
 			strerror(-r));
 		return;
 	}
-	firewall_name(&firewall, name);
-	firewall_remedy(&firewall, backbone, remedy);
-	if (!firewall.drops[0])
-		find(examination, DOCTOR_WELL, "forwarding", "",
-			"no firewall drops what is forwarded by default");
-	else if (firewall.lets_through)
-		find(examination, DOCTOR_WELL, "forwarding", "",
-			"the firewall (%s) drops what is forwarded, and lets %s through", name,
-			backbone);
-	else
-		find(examination, DOCTOR_TROUBLE, "forwarding", remedy,
-			"the firewall (%s) drops what is forwarded: spokes cannot reach each other "
-			"through this hub, nor anybody a network behind this site",
-			name);
+	look_at_calls(examination, &firewall);
+	look_at_forwarding(examination, &firewall);
 }
 
 void doctor_examine(const struct doctor_patient *patient, struct doctor_report *ret)
 {
 	static void (*const looks[])(struct examination *) = {look_at_wireguard,
 		look_at_capabilities, look_at_port, look_at_networks, look_at_gateways,
-		look_at_way_out, look_at_clock, look_at_settings, look_at_firewall};
+		look_at_way_out, look_at_other_tunnels, look_at_bridges, look_at_rules,
+		look_at_clock, look_at_settings, look_at_firewall};
 	struct examination examination = {.patient = patient, .report = ret};
 
 	ret->count = 0;

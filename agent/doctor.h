@@ -13,7 +13,7 @@
 #include "gossip/field.h"
 
 #define DOCTOR_FINDINGS_MAX 48
-#define DOCTOR_TEXT_SIZE 256
+#define DOCTOR_TEXT_SIZE 448
 
 enum doctor_weight {
 	DOCTOR_WELL,    /* looked at, and as it should be */
@@ -33,11 +33,23 @@ struct doctor_report {
 	struct doctor_finding items[DOCTOR_FINDINGS_MAX];
 };
 
+/* What this machine is in a collective. */
+enum doctor_role {
+	DOCTOR_STRANGER, /* no member, or its agent does not run: it may be a hub */
+	DOCTOR_SPOKE,
+	DOCTOR_HUB,
+};
+
 /* What is known of this site. */
 struct doctor_patient {
 	const struct config *config;
 	struct prefix supernet; /* family ADDRESS_NONE: not known yet, nor is the next */
 	bool agent_runs;
+	enum doctor_role role;
+	struct address own;        /* inside; family ADDRESS_NONE: not known */
+	struct address member;     /* another one, inside; likewise */
+	struct endpoint hub;       /* where it is called; likewise */
+	uint16_t port;             /* UDP, of the backbone; 0: likewise */
 	struct prefixes announced; /* networks of this site, as far as they are known */
 };
 

@@ -56,8 +56,19 @@ static void ask_agent(const char *directory, struct doctor_patient *patient)
 		r = client_answer(&client, PATIENCE, answer);
 		if (r < 0 || answer->kind == CONTROL_DONE || answer->kind == CONTROL_FAILED)
 			break;
-		if (answer->kind == CONTROL_SITE && answer->path == CONTROL_PATH_SELF)
-			patient->announced = answer->subnets;
+		if (answer->kind == CONTROL_SELF)
+			patient->port = (uint16_t)answer->count;
+		if (answer->kind != CONTROL_SITE)
+			continue;
+		if (answer->path != CONTROL_PATH_SELF) {
+			patient->member = answer->address;
+			if (answer->roles & ROLE_HUB)
+				patient->hub = answer->endpoint;
+			continue;
+		}
+		patient->announced = answer->subnets;
+		patient->own = answer->address;
+		patient->role = answer->roles & ROLE_HUB ? DOCTOR_HUB : DOCTOR_SPOKE;
 	}
 	if (patient->agent_runs)
 		client_close(&client);

@@ -2,210 +2,352 @@
 #include "agent/firewall.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 
-#include "agent/filter.h"
-#include "agent/netlink.h"
+#include "agent/route.h"
+#include "gossip/invite.h"
+#include "site/site.h"
 
-struct reading {
-	const char *interface;
-	struct firewall *firewall;
+#define ANYBODY 0x0b16212c /* 11.22.33.44: somebody on the internet */
+#define ATTEMPTS 3         /* at what changes while it is looked at */
+#define FLOW_PORT 40000    /* that two members speak by */
+
+struct looking {
+	struct ruleset *ruleset;
+	const struct firewall_site *site;
+	struct firewall *ret;
+	struct address outside; /* of this machine, by which it is called */
+	unsigned device;        /* of that */
 };
 
-/* Chains. */
-
-struct chain {
-	const char *table;
-	const char *name;
-	uint32_t hook;
-	uint32_t policy;
-	bool is_base;
-};
-
-static void read_chain(const struct nlmsghdr *message, struct chain *chain)
+uint16_t firewall_port(const struct config *config)
 {
-	const struct nlattr *attribute;
-	const struct nlattr *part;
+	return config->backbone.port ? config->backbone.port : CONFIG_HUB_PORT;
+}
 
-	netlink_for_each (attribute, message, sizeof(struct nfgenmsg)) {
-		switch (mnl_attr_get_type(attribute)) {
-		case NFTA_CHAIN_TABLE:
-			if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
-				chain->table = mnl_attr_get_str(attribute);
-			break;
-		case NFTA_CHAIN_NAME:
-			if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0)
-				chain->name = mnl_attr_get_str(attribute);
-			break;
-		case NFTA_CHAIN_POLICY:
-			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-				chain->policy = ntohl(mnl_attr_get_u32(attribute));
-			break;
-		case NFTA_CHAIN_HOOK:
-			chain->is_base = true;
-			netlink_for_each_nested (part, attribute) {
-				if (mnl_attr_get_type(part) == NFTA_HOOK_HOOKNUM &&
-					mnl_attr_validate(part, MNL_TYPE_U32) == 0)
-					chain->hook = ntohl(mnl_attr_get_u32(part));
-			}
-			break;
-		default:
-			break;
-		}
+/* A member's address: the one of the n-th subnet. */
+static struct address member(const struct firewall_site *site, uint8_t n)
+{
+	struct address address = site->supernet.address;
+
+	if (address.family == ADDRESS_NONE)
+		address = address_ipv4(0x0a640000);
+	address.bytes[2] = (uint8_t)(address.bytes[2] + n);
+	address.bytes[3] = 1;
+	return address;
+}
+
+/* Words. */
+
+enum author { AUTHOR_FIREWALLD, AUTHOR_UFW, AUTHOR_DOCKER, AUTHOR_IPTABLES, AUTHOR_NFT };
+
+/* Docker writes nothing for what comes in; what stands in iptables' own chains is iptables'. */
+static enum author author_of(const struct ruleset *ruleset, const struct ruleset_place *by)
+{
+	const struct ruleset_authors authors = ruleset_authors(ruleset);
+	bool forwards = strcmp(by->chain, "FORWARD") == 0;
+
+	if (strcmp(by->table, "firewalld") == 0)
+		return AUTHOR_FIREWALLD;
+	if (by->family != NFPROTO_IPV4 || strcmp(by->table, "filter") != 0 ||
+		(!forwards && strcmp(by->chain, "INPUT") != 0))
+		return AUTHOR_NFT;
+	if (authors.ufw)
+		return AUTHOR_UFW;
+	return authors.docker && forwards ? AUTHOR_DOCKER : AUTHOR_IPTABLES;
+}
+
+static void name(
+	enum author author, const struct ruleset_place *by, char ret[static FIREWALL_NAME_SIZE])
+{
+	static const char *const words[] = {
+		[AUTHOR_FIREWALLD] = ", firewalld",
+		[AUTHOR_UFW] = ", ufw",
+		[AUTHOR_DOCKER] = ", Docker",
+		[AUTHOR_IPTABLES] = "",
+		[AUTHOR_NFT] = "",
+	};
+
+	(void)snprintf(
+		ret, FIREWALL_NAME_SIZE, "%.64s %.64s%s", by->table, by->chain, words[author]);
+}
+
+static void open_calls(struct firewall_finding *finding, enum author author, const char *chain,
+	const struct config *config)
+{
+	uint16_t port = firewall_port(config);
+	char *to = finding->remedy;
+
+	switch (author) {
+	case AUTHOR_FIREWALLD:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"firewall-cmd --permanent --add-port=%u/udp && firewall-cmd --reload",
+			port);
+		break;
+	case AUTHOR_UFW:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE, "ufw allow %u/udp", port);
+		break;
+	case AUTHOR_DOCKER:
+	case AUTHOR_IPTABLES:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"iptables -I INPUT -p udp --dport %u -j ACCEPT", port);
+		break;
+	case AUTHOR_NFT:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE, "nft insert rule %s udp dport %u accept",
+			chain, port);
+		break;
 	}
 }
 
-static int take_chain(const struct nlmsghdr *message, void *context)
+static void open_inside(struct firewall_finding *finding, enum author author, const char *chain,
+	const struct config *config)
 {
-	struct firewall *firewall = ((struct reading *)context)->firewall;
-	struct chain chain = {.table = "", .name = "", .policy = NF_ACCEPT};
+	const char *backbone = config->backbone.name;
+	char *to = finding->remedy;
 
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+	_Static_assert(SITE_JOIN_PORT == SITE_PORT + 1, "the two ports are one range");
+	switch (author) {
+	case AUTHOR_FIREWALLD:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"firewall-cmd --permanent --zone=trusted --add-interface=%s && "
+			"firewall-cmd --reload",
+			backbone);
+		break;
+	case AUTHOR_UFW:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"ufw allow in on %s to any port %u:%u proto udp", backbone, SITE_PORT,
+			SITE_JOIN_PORT);
+		break;
+	case AUTHOR_DOCKER:
+	case AUTHOR_IPTABLES:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"iptables -I INPUT -i %s -p udp --dport %u:%u -j ACCEPT", backbone,
+			SITE_PORT, SITE_JOIN_PORT);
+		break;
+	case AUTHOR_NFT:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"nft insert rule %s iifname %s udp dport %u-%u accept", chain, backbone,
+			SITE_PORT, SITE_JOIN_PORT);
+		break;
+	}
+}
+
+/* From member to member all comes in by the backbone, also what answers. */
+static void open_spokes(struct firewall_finding *finding, enum author author, const char *chain,
+	const struct config *config)
+{
+	const char *backbone = config->backbone.name;
+	char *to = finding->remedy;
+
+	switch (author) {
+	case AUTHOR_FIREWALLD:
+		open_inside(finding, author, chain, config);
+		break;
+	case AUTHOR_UFW:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE, "ufw route allow in on %s", backbone);
+		break;
+	case AUTHOR_DOCKER:
+	case AUTHOR_IPTABLES:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE, "iptables -I %s -i %s -j ACCEPT",
+			author == AUTHOR_DOCKER ? "DOCKER-USER" : "FORWARD", backbone);
+		break;
+	case AUTHOR_NFT:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE, "nft insert rule %s iifname %s accept",
+			chain, backbone);
+		break;
+	}
+}
+
+/* Members come by either interface, and answers go out by it. */
+static void open_behind(struct firewall_finding *finding, enum author author, const char *chain,
+	const struct config *config)
+{
+	const char *a = config->backbone.name;
+	const char *b = config->links.name;
+	char *to = finding->remedy;
+
+	switch (author) {
+	case AUTHOR_FIREWALLD:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"firewall-cmd --permanent --zone=trusted --add-interface=%s "
+			"--add-interface=%s && firewall-cmd --reload",
+			a, b);
+		break;
+	case AUTHOR_UFW:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"for i in %s %s; do ufw route allow in on $i; done", a, b);
+		break;
+	case AUTHOR_DOCKER:
+	case AUTHOR_IPTABLES:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"for i in %s %s; do for way in -i -o; do iptables -I %s $way $i -j "
+			"ACCEPT; done; done",
+			a, b, author == AUTHOR_DOCKER ? "DOCKER-USER" : "FORWARD");
+		break;
+	case AUTHOR_NFT:
+		(void)snprintf(to, FIREWALL_REMEDY_SIZE,
+			"for i in %s %s; do for way in iifname oifname; do nft insert rule %s "
+			"$way $i accept; done; done",
+			a, b, chain);
+		break;
+	}
+}
+
+/* Asking. */
+
+/* Of the packets of one way the first that is dropped is told of. */
+static void ask(struct looking *looking, enum firewall_way way, const struct ruleset_packet *packet)
+{
+	static void (*const open[])(struct firewall_finding * finding, enum author author,
+		const char *chain, const struct config *config) = {
+		[FIREWALL_CALLS] = open_calls,
+		[FIREWALL_INSIDE] = open_inside,
+		[FIREWALL_SPOKES] = open_spokes,
+		[FIREWALL_BEHIND] = open_behind,
+	};
+	struct firewall_finding *finding = &looking->ret->ways[way];
+	char chain[3 * RULESET_NAME_SIZE];
+	struct ruleset_place by;
+	enum ruleset_verdict verdict;
+	enum author author;
+
+	finding->asked = true;
+	if (finding->verdict == RULESET_DROPS)
+		return;
+	verdict = ruleset_ask(looking->ruleset, packet, &by);
+	if (verdict == RULESET_PASSES)
+		return;
+	finding->verdict = verdict;
+	author = author_of(looking->ruleset, &by);
+	name(author, &by, finding->name);
+	(void)snprintf(chain, sizeof chain, "%s %s %s", by.family == NFPROTO_IPV4 ? "ip" : "inet",
+		by.table, by.chain);
+	open[way](finding, author, chain, looking->site->config);
+}
+
+static void ask_calls(struct looking *looking)
+{
+	char device[IF_NAMESIZE];
+	struct ruleset_packet packet = {.in = device,
+		.from = address_ipv4(ANYBODY),
+		.to = looking->outside,
+		.port = firewall_port(looking->site->config)};
+
+	if (looking->outside.family != ADDRESS_NONE && if_indextoname(looking->device, device))
+		ask(looking, FIREWALL_CALLS, &packet);
+}
+
+static void ask_inside(struct looking *looking)
+{
+	struct address own = looking->site->own;
+	struct ruleset_packet packet = {.in = looking->site->config->backbone.name,
+		.from = invite_join_addresses().address,
+		.to = own.family == ADDRESS_NONE ? member(looking->site, 0) : own,
+		.port = SITE_JOIN_PORT};
+
+	packet.from.bytes[3] = 2;
+	ask(looking, FIREWALL_INSIDE, &packet);
+	packet.from = member(looking->site, 200);
+	packet.port = SITE_PORT;
+	ask(looking, FIREWALL_INSIDE, &packet);
+}
+
+static void ask_spokes(struct looking *looking)
+{
+	struct ruleset_packet packet = {.in = looking->site->config->backbone.name,
+		.out = looking->site->config->backbone.name,
+		.from = member(looking->site, 200),
+		.to = member(looking->site, 201),
+		.port = FLOW_PORT};
+	struct ruleset_place by;
+
+	ask(looking, FIREWALL_SPOKES, &packet);
+	packet.in = "a";
+	packet.out = "b";
+	looking->ret->forwards = ruleset_ask(looking->ruleset, &packet, &by) == RULESET_PASSES;
+}
+
+/* One device that stands in an announced network. */
+static void ask_behind(struct looking *looking, const char *device, struct address there)
+{
+	const char *const inner[] = {
+		looking->site->config->backbone.name, looking->site->config->links.name};
+
+	there.bytes[3] ^= 1; /* somebody else there */
+	for (size_t i = 0; i < sizeof inner / sizeof inner[0]; i++) {
+		struct ruleset_packet to = {.in = inner[i],
+			.out = device,
+			.from = member(looking->site, 200),
+			.to = there,
+			.port = FLOW_PORT};
+		struct ruleset_packet back = {.in = device,
+			.out = inner[i],
+			.from = there,
+			.to = member(looking->site, 200),
+			.port = FLOW_PORT,
+			.answer = true};
+
+		ask(looking, FIREWALL_BEHIND, &to);
+		ask(looking, FIREWALL_BEHIND, &back);
+	}
+}
+
+static int see_address(const struct route_address *address, void *context)
+{
+	struct looking *looking = context;
+	const struct config *config = looking->site->config;
+	const struct prefixes *announced = &looking->site->announced;
+	char device[IF_NAMESIZE] = "";
+
+	if (address->near || address->prefix.address.family != ADDRESS_IPV4 ||
+		!if_indextoname(address->device, device) ||
+		strcmp(device, config->backbone.name) == 0 ||
+		strcmp(device, config->links.name) == 0)
 		return 0;
-	read_chain(message, &chain);
-	firewall->docker = firewall->docker || strcmp(chain.name, "DOCKER-USER") == 0;
-	firewall->ufw = firewall->ufw || strncmp(chain.name, "ufw-", 4) == 0;
-	firewall->firewalld = firewall->firewalld || strcmp(chain.table, "firewalld") == 0;
-	if (chain.is_base && chain.hook == NF_INET_FORWARD && chain.policy == NF_DROP)
-		(void)snprintf(
-			firewall->drops, sizeof firewall->drops, "%s %s", chain.table, chain.name);
+	if (looking->outside.family == ADDRESS_NONE && address->device == looking->device)
+		looking->outside = address->prefix.address;
+	for (uint32_t i = 0; i < announced->count; i++) {
+		if (prefix_has_address(&announced->items[i], &address->prefix.address))
+			ask_behind(looking, device, address->prefix.address);
+	}
 	return 0;
 }
 
-/* Rules: those that compare with our interface's name, and let through what matches. */
-
-/* An attribute of a nest; NULL where there is none. */
-static const struct nlattr *part_of(const struct nlattr *nest, uint16_t type)
+bool firewall_stands(const struct firewall *firewall)
 {
-	const struct nlattr *part;
-
-	if (!nest)
-		return NULL;
-	netlink_for_each_nested (part, nest) {
-		if (mnl_attr_get_type(part) == type)
-			return part;
-	}
-	return NULL;
+	return firewall->generation != 0 && firewall->generation == ruleset_generation_now();
 }
 
-static bool is_expression(const struct nlattr *expression, const char *name)
+static int look(struct netlink *route, const struct firewall_site *site, struct firewall *ret)
 {
-	const struct nlattr *part = part_of(expression, NFTA_EXPR_NAME);
-
-	return part && mnl_attr_validate(part, MNL_TYPE_NUL_STRING) == 0 &&
-	       strcmp(mnl_attr_get_str(part), name) == 0;
-}
-
-static bool compares_with(const struct nlattr *expression, const char *interface)
-{
-	const struct nlattr *data = part_of(expression, NFTA_EXPR_DATA);
-	const struct nlattr *value = part_of(part_of(data, NFTA_CMP_DATA), NFTA_DATA_VALUE);
-	size_t length = strlen(interface) + 1;
-
-	return is_expression(expression, "cmp") && value &&
-	       mnl_attr_get_payload_len(value) >= length &&
-	       memcmp(mnl_attr_get_payload(value), interface, length) == 0;
-}
-
-static bool lets_on(const struct nlattr *expression)
-{
-	const struct nlattr *data = part_of(expression, NFTA_EXPR_DATA);
-	const struct nlattr *code = part_of(
-		part_of(part_of(data, NFTA_IMMEDIATE_DATA), NFTA_DATA_VERDICT), NFTA_VERDICT_CODE);
-	int verdict;
-
-	if (!is_expression(expression, "immediate") || !code ||
-		mnl_attr_validate(code, MNL_TYPE_U32) < 0)
-		return false;
-	verdict = (int)ntohl(mnl_attr_get_u32(code));
-	return verdict == NF_ACCEPT || verdict == NFT_JUMP || verdict == NFT_GOTO;
-}
-
-static int take_rule(const struct nlmsghdr *message, void *context)
-{
-	const struct reading *reading = context;
-	const struct nlattr *attribute;
-	const struct nlattr *expression;
-	bool named = false;
-	bool on = false;
-
-	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
-		return 0;
-	netlink_for_each (attribute, message, sizeof(struct nfgenmsg)) {
-		/* Our own table has to do with other packets. */
-		if (mnl_attr_get_type(attribute) == NFTA_RULE_TABLE &&
-			mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) == 0 &&
-			strcmp(mnl_attr_get_str(attribute), FILTER_TABLE) == 0)
-			return 0;
-		if (mnl_attr_get_type(attribute) != NFTA_RULE_EXPRESSIONS)
-			continue;
-		netlink_for_each_nested (expression, attribute) {
-			named = named || compares_with(expression, reading->interface);
-			on = on || lets_on(expression);
-		}
-	}
-	reading->firewall->lets_through = reading->firewall->lets_through || (named && on);
-	return 0;
-}
-
-static int list(struct netlink *netlink, uint16_t type, netlink_each_fn each, void *context)
-{
-	struct nlmsghdr *message = netlink_begin(
-		netlink, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), NLM_F_DUMP);
-	struct nfgenmsg *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
-
-	head->nfgen_family = AF_UNSPEC;
-	return netlink_run(netlink, each, context);
-}
-
-int firewall_read(const char *interface, struct firewall *ret)
-{
-	struct reading reading = {interface, ret};
-	struct netlink *netlink;
-	int r = netlink_open(&netlink, NETLINK_NETFILTER);
+	struct looking looking = {.site = site, .ret = ret};
+	char device[IF_NAMESIZE];
+	int r = ruleset_open(&looking.ruleset);
 
 	memset(ret, 0, sizeof *ret);
 	if (r < 0)
 		return r;
-	r = list(netlink, NFT_MSG_GETCHAIN, take_chain, &reading);
-	/* The rules of a large firewall are many: only where one of them may matter. */
-	if (r == 0 && ret->drops[0])
-		r = list(netlink, NFT_MSG_GETRULE, take_rule, &reading);
-	netlink_close(netlink);
-	/* It changed while it was read: what was seen of it is good enough for words. */
-	return r == -EINTR ? 0 : r;
+	if (route_default(device))
+		looking.device = if_nametoindex(device);
+	r = route_address_list(route, see_address, &looking);
+	ask_calls(&looking);
+	ask_inside(&looking);
+	ask_spokes(&looking);
+	ret->generation = ruleset_generation(looking.ruleset);
+	if (r == 0 && !firewall_stands(ret))
+		r = -EINTR;
+	ruleset_close(looking.ruleset);
+	return r;
 }
 
-void firewall_name(const struct firewall *firewall, char ret[static FIREWALL_NAME_SIZE])
+int firewall_look(struct netlink *route, const struct firewall_site *site, struct firewall *ret)
 {
-	(void)snprintf(ret, FIREWALL_NAME_SIZE, "%s%s", firewall->drops,
-		firewall->firewalld ? ", firewalld"
-		: firewall->ufw     ? ", ufw"
-		: firewall->docker  ? ", Docker"
-				    : "");
-}
+	int r = -EINTR;
 
-void firewall_remedy(const struct firewall *firewall, const char *interface,
-	char ret[static FIREWALL_REMEDY_SIZE])
-{
-	static const size_t size = FIREWALL_REMEDY_SIZE;
-
-	if (firewall->firewalld)
-		(void)snprintf(ret, size,
-			"firewall-cmd --permanent --zone=trusted --add-interface=%s && "
-			"firewall-cmd --reload",
-			interface);
-	else if (firewall->ufw)
-		(void)snprintf(ret, size, "ufw route allow in on %s", interface);
-	else if (firewall->docker)
-		(void)snprintf(ret, size, "iptables -I DOCKER-USER -i %s -j ACCEPT", interface);
-	else
-		(void)snprintf(ret, size, "iptables -I FORWARD -i %s -j ACCEPT", interface);
+	for (int i = 0; i < ATTEMPTS && r == -EINTR; i++)
+		r = look(route, site, ret);
+	return r;
 }

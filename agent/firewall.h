@@ -1,29 +1,57 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * firewall.h - what the packet filters of this machine do with what is forwarded, as far as
- * nf_tables tells. It looks and changes nothing.
+ * firewall.h - what the packet filters of this machine do with what a collective lives on, and the
+ * very command that opens what they shut. It looks and changes nothing.
  */
 #pragma once
 
-#include <stdbool.h>
+#include "agent/netlink.h"
+#include "agent/ruleset.h"
+#include "config/config.h"
+#include "gossip/field.h"
 
-#define FIREWALL_NAME_SIZE 128
-#define FIREWALL_REMEDY_SIZE 256
+#define FIREWALL_NAME_SIZE 160
+#define FIREWALL_REMEDY_SIZE 448
 
-struct firewall {
-	char drops[64];    /* "TABLE CHAIN" whose policy is to drop what is forwarded; "": none */
-	bool lets_through; /* some rule takes what comes in by our interface, or hands it on */
-	bool docker;
-	bool ufw;
-	bool firewalld;
+/* Packets without which something does not work. */
+enum firewall_way {
+	FIREWALL_CALLS,  /* from outside, to WireGuard's port of a hub */
+	FIREWALL_INSIDE, /* in the tunnel, to the agent of a hub: of joiners and of members */
+	FIREWALL_SPOKES, /* in the tunnel, from one member on to another */
+	FIREWALL_BEHIND, /* between members and the networks behind this site, both ways */
+	FIREWALL_WAYS,
 };
 
-/* Returns 0, -EPERM where this user may not look, or another error: there is no nf_tables. */
-int firewall_read(const char *interface, struct firewall *ret);
+/* What has to be known of this site. */
+struct firewall_site {
+	const struct config *config;
+	struct prefix supernet; /* family ADDRESS_NONE: not known */
+	struct address own;     /* inside; family ADDRESS_NONE: not known */
+	struct prefixes announced;
+};
 
-/* "filter FORWARD, Docker" */
-void firewall_name(const struct firewall *firewall, char ret[static FIREWALL_NAME_SIZE]);
+struct firewall_finding {
+	enum ruleset_verdict verdict;
+	bool asked;                    /* false: there is nothing of that kind here */
+	char name[FIREWALL_NAME_SIZE]; /* of the filter: "filter FORWARD, Docker" */
+	char remedy[FIREWALL_REMEDY_SIZE];
+};
 
-/* The very command that lets members through. */
-void firewall_remedy(const struct firewall *firewall, const char *interface,
-	char ret[static FIREWALL_REMEDY_SIZE]);
+struct firewall {
+	uint32_t generation; /* of the rules that were looked at; 0: of none */
+	bool forwards;       /* no filter drops whatever is forwarded by whatever interfaces */
+	struct firewall_finding ways[FIREWALL_WAYS];
+};
+
+/*
+ * Looks at all ways; route is a socket on NETLINK_ROUTE. Returns 0, -EPERM where this user may not
+ * look, -E2BIG where there are too many chains, -EINTR where rules never stay as they are, or
+ * another error: there is no nf_tables.
+ */
+int firewall_look(struct netlink *route, const struct firewall_site *site, struct firewall *ret);
+
+/* Whether the rules are still those that were looked at. */
+bool firewall_stands(const struct firewall *firewall);
+
+/* UDP port of a hub's backbone, as it is configured. */
+uint16_t firewall_port(const struct config *config);

@@ -92,12 +92,13 @@ static void on_answer(void *context, const struct portmap_answer *answer)
 	struct mapping *mapping = context;
 	usec_t now = clock_now();
 
-	mapping->asking = false;
+	if (!answer->announced)
+		mapping->asking = false;
 	if (answer->error != 0 || mapping->lease.state == LEASE_IDLE)
 		return;
 	mapping->answer = *answer;
-	mapping->granted = answer->result == PORTMAP_GRANTED;
-	take(mapping, now, mapping->lease.state == LEASE_ASK_PORT);
+	mapping->granted = answer->result == PORTMAP_GRANTED && !answer->announced;
+	take(mapping, now, mapping->lease.state == LEASE_ASK_PORT && !answer->announced);
 	mapping_turn(mapping, now);
 	mapping->granted = false;
 }
@@ -140,6 +141,7 @@ void mapping_follow(struct mapping *mapping, usec_t now, uint16_t port)
 		return;
 	if (wanted)
 		end(mapping, now);
+	portmap_listen(mapping->portmap, port != 0);
 	if (port == 0)
 		return;
 	lease_init(&mapping->lease, port);

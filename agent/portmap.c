@@ -7,10 +7,18 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <sys/socket.h>
 
 #include <natpmp.h>
 
 #include "agent/memory.h"
+#include "base/bytes.h"
+
+#define ANNOUNCEMENT_PORT 5350
+#define ANNOUNCEMENT_SIZE 12
+#define ANNOUNCEMENT_KIND 128
 
 struct portmap {
 	struct event_base *loop;
@@ -20,7 +28,9 @@ struct portmap {
 	natpmp_t router; /* only while open */
 	struct event *readable;
 	struct event *late;
-	bool knows_address; /* the first of two steps is done */
+	struct event *announced; /* NULL: nobody listens */
+	in_addr_t gateway;       /* that was asked last */
+	bool knows_address;      /* the first of two steps is done */
 	struct address address;
 	uint16_t port;
 	uint16_t wanted;
@@ -165,6 +175,7 @@ static int call(struct portmap *portmap)
 
 	errno = 0;
 	r = initnatpmp(&portmap->router, 0, 0);
+	portmap->gateway = portmap->router.gateway;
 	/* It does not close what it has opened. */
 	portmap->open = r == 0;
 	if (r < 0 && portmap->router.s >= 0)
@@ -212,6 +223,75 @@ int portmap_release(struct portmap *portmap, uint16_t port)
 	return begin(portmap, port, 0, 0);
 }
 
+/* Version, kind, result, age in seconds, outside address. Whoever else says so is not the router.
+ */
+static void on_announced(evutil_socket_t descriptor, short what, void *context)
+{
+	struct portmap *portmap = context;
+	struct portmap_answer answer = {.announced = true, .port = portmap->port};
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	socklen_t size = sizeof from;
+	uint8_t bytes[ANNOUNCEMENT_SIZE + 1];
+	ssize_t got = recvfrom(
+		descriptor, bytes, sizeof bytes, MSG_DONTWAIT, (struct sockaddr *)&from, &size);
+
+	(void)what;
+	if (got != ANNOUNCEMENT_SIZE || from.sin_addr.s_addr != portmap->gateway || bytes[0] != 0 ||
+		bytes[1] != ANNOUNCEMENT_KIND || bytes_get(bytes + 2, 2) != 0)
+		return;
+	answer.epoch_s = (uint32_t)bytes_get(bytes + 4, 4);
+	answer.outside.address = address_ipv4((uint32_t)bytes_get(bytes + 8, 4));
+	portmap->answer(portmap->context, &answer);
+}
+
+static int open_announcements(void)
+{
+	const struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(ANNOUNCEMENT_PORT)};
+	const struct ip_mreqn all_hosts = {.imr_multiaddr.s_addr = htonl(INADDR_ALLHOSTS_GROUP)};
+	const int on = 1;
+	int descriptor = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (descriptor < 0)
+		return -errno;
+	(void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	/* Every interface is in that group; this names the socket's wish all the same. */
+	(void)setsockopt(descriptor, IPPROTO_IP, IP_ADD_MEMBERSHIP, &all_hosts, sizeof all_hosts);
+	if (bind(descriptor, (const struct sockaddr *)&to, sizeof to) == 0)
+		return descriptor;
+	(void)close(descriptor);
+	return -EADDRINUSE;
+}
+
+static void stop_listening(struct portmap *portmap)
+{
+	if (!portmap->announced)
+		return;
+	(void)close(event_get_fd(portmap->announced));
+	event_free(portmap->announced);
+	portmap->announced = NULL;
+}
+
+void portmap_listen(struct portmap *portmap, bool wanted)
+{
+	int descriptor;
+
+	if (wanted == (portmap->announced != NULL))
+		return;
+	if (!wanted) {
+		stop_listening(portmap);
+		return;
+	}
+	descriptor = open_announcements();
+	if (descriptor < 0)
+		return;
+	portmap->announced = event_new(
+		portmap->loop, descriptor, EV_READ | EV_PERSIST, on_announced, portmap);
+	if (!portmap->announced)
+		(void)close(descriptor);
+	else if (event_add(portmap->announced, NULL) < 0)
+		stop_listening(portmap);
+}
+
 struct portmap *portmap_new(struct event_base *loop, portmap_answer_fn answer, void *context)
 {
 	struct portmap *portmap = memory_zeroed(1, sizeof *portmap);
@@ -232,6 +312,7 @@ void portmap_free(struct portmap *portmap)
 	if (!portmap)
 		return;
 	hang_up(portmap);
+	stop_listening(portmap);
 	event_free(portmap->late);
 	free(portmap);
 }

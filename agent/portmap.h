@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <event2/event.h>
@@ -36,14 +37,15 @@ struct portmap_answer {
 	int error;
 	enum portmap_result result; /* all below is valid only without error and when granted */
 	uint16_t port;              /* of ours; valid always */
-	struct endpoint outside;    /* port 0: released */
-	uint32_t lifetime_s;        /* may be other than what was asked for; 0: released */
-	uint32_t epoch_s;           /* since the router lost its state */
+	bool announced; /* nobody asked: it says its outside address and its age, and no port */
+	struct endpoint outside; /* port 0: released */
+	uint32_t lifetime_s;     /* may be other than what was asked for; 0: released */
+	uint32_t epoch_s;        /* since the router lost its state */
 };
 
 struct portmap;
 
-/* It may ask anew. */
+/* Answers and announcements. It may ask anew. */
 typedef void (*portmap_answer_fn)(void *context, const struct portmap_answer *answer);
 
 /* NULL: there is no memory. */
@@ -60,3 +62,10 @@ int portmap_ask(struct portmap *portmap, uint16_t port, uint16_t wanted, uint32_
 
 /* Gives the way to a port back; answered as a question is. */
 int portmap_release(struct portmap *portmap, uint16_t port);
+
+/*
+ * Hears what the router that was asked last announces to everybody in the home, when it has begun
+ * anew or has another outside address (RFC 6886, section 3.2.1); or hears it no more. Where another
+ * program keeps that port to itself nothing is heard.
+ */
+void portmap_listen(struct portmap *portmap, bool wanted);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -181,6 +182,8 @@ static void put_flow(struct nlmsghdr *message, const struct route_flow *flow)
 	}
 	if (flow->mark)
 		mnl_attr_put_u32(message, RTA_MARK, flow->mark);
+	if (flow->in)
+		mnl_attr_put_u32(message, RTA_IIF, flow->in);
 	/* There are rules for ports, and several ways to one place are told apart by them. */
 	mnl_attr_put_u8(message, RTA_IP_PROTO, IPPROTO_UDP);
 	mnl_attr_put_u16(message, RTA_SPORT, htons(flow->from_port));
@@ -239,10 +242,10 @@ static void put_rule(struct nlmsghdr *message, const struct route_rule *rule)
 		mnl_attr_put_strz(message, FRA_IIFNAME, rule->name);
 }
 
-int route_rule_add(struct netlink *netlink, uint8_t family, const char *name)
+int route_rule_add(struct netlink *netlink, uint8_t family, const char *name, uint32_t priority)
 {
 	struct route_rule rule = {
-		.family = family, .table = ROUTE_TABLE_INNER, .priority = ROUTE_RULE_PRIORITY};
+		.family = family, .table = ROUTE_TABLE_INNER, .priority = priority};
 
 	strncpy(rule.name, name, sizeof rule.name - 1);
 	put_rule(netlink_begin(netlink, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL), &rule);
@@ -288,8 +291,7 @@ static int read_rule(const struct nlmsghdr *message, void *context)
 	}
 	if (protocol != ROUTE_PROTOCOL || rule.family == ADDRESS_NONE)
 		return 0;
-	rule.proper = plain && rule.table == ROUTE_TABLE_INNER &&
-		      rule.priority == ROUTE_RULE_PRIORITY && rule.name[0];
+	rule.proper = plain && rule.table == ROUTE_TABLE_INNER && rule.name[0];
 	return listing->rule(&rule, listing->context);
 }
 
@@ -312,6 +314,104 @@ int route_rule_list(struct netlink *netlink, route_each_rule_fn each, void *cont
 	r = list_rules(netlink, AF_INET6, &listing);
 	/* A kernel may know IPv6 and no rules for it. */
 	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
+}
+
+/* A rule, by what it could take of what comes in by our interfaces. */
+struct other_rule {
+	uint32_t priority;
+	struct prefix from;
+	bool ours;
+	bool elsewhere; /* nothing: it is for other interfaces, or for what is sent from here */
+	bool all;       /* and whatever else there is */
+};
+
+static struct other_rule read_other(const struct nlmsghdr *message)
+{
+	const struct fib_rule_hdr *head = mnl_nlmsg_get_payload(message);
+	struct other_rule rule = {.from = {{.family = own_family(head->family)}, head->src_len},
+		.all = head->tos == 0};
+	const struct nlattr *attribute;
+
+	netlink_for_each (attribute, message, sizeof *head) {
+		switch (mnl_attr_get_type(attribute)) {
+		case FRA_TABLE:
+		case FRA_SUPPRESS_PREFIXLEN:
+			break;
+		case FRA_PRIORITY:
+			rule.priority = mnl_attr_get_u32(attribute);
+			break;
+		case FRA_PROTOCOL:
+			rule.ours = mnl_attr_get_u8(attribute) == ROUTE_PROTOCOL;
+			break;
+		case FRA_IIFNAME:
+		case FRA_OIFNAME:
+		case FRA_L3MDEV: /* of interfaces that were put into one, which ours are not */
+			rule.elsewhere = true;
+			rule.all = false;
+			break;
+		case FRA_SRC:
+			rule.from.address = read_address(attribute, rule.from.address.family);
+			rule.all = false;
+			break;
+		default:
+			rule.all = false;
+		}
+	}
+	/* One that is inverted takes what it does not name: of two interfaces at least one. */
+	if (head->flags & FIB_RULE_INVERT) {
+		rule.from.length = 0;
+		rule.elsewhere = false;
+	}
+	return rule;
+}
+
+struct search {
+	route_comes_fn comes;
+	void *context;
+	bool local_seen;
+	struct route_foremost found;
+};
+
+/* They come in the order in which packets meet them. */
+static int read_foremost(const struct nlmsghdr *message, void *context)
+{
+	const struct fib_rule_hdr *head = mnl_nlmsg_get_payload(message);
+	struct other_rule rule = read_other(message);
+	struct search *search = context;
+	struct route_foremost *found = &search->found;
+	uint32_t *first = rule.priority <= found->local ? &found->before : &found->behind;
+
+	if (head->table == RT_TABLE_LOCAL) {
+		if (!rule.all || search->local_seen)
+			return 0;
+		/* What came until now came before it. */
+		search->local_seen = true;
+		found->local = rule.priority;
+		if (found->before == ROUTE_NO_RULE)
+			found->before = found->behind;
+		found->behind = ROUTE_NO_RULE;
+	} else if (!rule.ours && !rule.elsewhere && *first == ROUTE_NO_RULE &&
+		   search->comes(&rule.from, search->context)) {
+		*first = rule.priority;
+	}
+	return 0;
+}
+
+int route_rule_foremost(struct netlink *netlink, uint8_t family, route_comes_fn comes,
+	void *context, struct route_foremost *ret)
+{
+	struct nlmsghdr *message = netlink_begin(netlink, RTM_GETRULE, NLM_F_DUMP);
+	struct fib_rule_hdr *head = mnl_nlmsg_put_extra_header(message, sizeof *head);
+	struct search search = {.comes = comes,
+		.context = context,
+		.found = {.before = ROUTE_NO_RULE, .behind = ROUTE_NO_RULE}};
+	int r;
+
+	head->family = system_family(family);
+	r = netlink_run(netlink, read_foremost, &search);
+	if (r == 0)
+		*ret = search.found;
+	return r;
 }
 
 /* Addresses. */
@@ -384,4 +484,26 @@ int route_address_list(struct netlink *netlink, route_each_address_fn each, void
 
 	head->ifa_family = AF_UNSPEC;
 	return netlink_run(netlink, read_ifaddr, &listing);
+}
+
+/* By the kernel's table for people. */
+bool route_default(char ret[static ROUTE_NAME_SIZE])
+{
+	char line[256];
+	FILE *file = fopen("/proc/net/route", "re");
+	bool found = false;
+
+	/* Name and destination, in hexadecimal, are the first two words of a line. */
+	while (file && !found && fgets(line, sizeof line, file)) {
+		size_t length = strcspn(line, " \t");
+
+		if (length >= ROUTE_NAME_SIZE || strncmp(line + length, "\t00000000\t", 10) != 0)
+			continue;
+		memcpy(ret, line, length);
+		ret[length] = '\0';
+		found = true;
+	}
+	if (file)
+		(void)fclose(file);
+	return found;
 }

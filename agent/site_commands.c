@@ -243,11 +243,16 @@ int command_unlink(const struct invocation *invocation)
 		"packets go by the hub, until \"collective link\" asks for a link again");
 }
 
+/* What another site says is its own view: "this site" is that one. */
 static void show_why(const struct control_answer *answer, void *context)
 {
-	(void)context;
-	if (answer->kind == CONTROL_DONE)
-		(void)printf("%s\n", answer->text);
+	const char *whom = context;
+
+	if (answer->kind != CONTROL_DONE)
+		return;
+	if (whom[0])
+		(void)printf("%s says: ", whom);
+	(void)printf("%s\n", answer->text);
 }
 
 int command_why(const struct invocation *invocation)
@@ -260,7 +265,7 @@ int command_why(const struct invocation *invocation)
 		(whom[0] && argument_name(whom, name) < 0))
 		return STATUS_WRONG_USE;
 	(void)snprintf(request.text, sizeof request.text, "%s", whom);
-	return asking(invocation, false, &request, ASKING_PATIENCE, show_why, NULL);
+	return asking(invocation, false, &request, ASKING_PATIENCE, show_why, request.text);
 }
 
 /* For people: what it comes to stands first, and comes last. */

@@ -81,7 +81,9 @@ static int gather(const struct invocation *invocation, struct answers *answers)
 	}
 	client_close(&client);
 	sort_sites(answers);
-	if (r < 0)
+	if (r == -EPIPE)
+		say("the agent has ended, or too many ask it at once");
+	else if (r < 0)
 		say("the agent does not answer: %s", strerror(-r));
 	return r;
 }

@@ -118,9 +118,11 @@ const struct schema_key schema_keys[] = {
 		.type = SCHEMA_BOOL,
 		.offset = AT(links_publish_addresses),
 		.fallback = "false",
-		.help = "Whether this site's public address may stand in its gossiped record. "
-			"false\n"
-			"tells it only to sites a link is being made with, sealed.",
+		.help = "Whether this site's public address may stand in its gossiped record: "
+			"friends\n"
+			"then ask it, too, from where they are seen. false tells it only to "
+			"sites a\n"
+			"link is being made with, sealed.",
 	},
 	{
 		.path = "isolate",

@@ -32,6 +32,8 @@ enum envelope_type {
 	ENVELOPE_PATH = 28,
 	ENVELOPE_WHY = 29,
 	ENVELOPE_WHY_ANSWER = 30,
+	ENVELOPE_PASS = 31,
+	ENVELOPE_PASSED = 32,
 };
 
 /* The type that a message says it has; 0 where it is none. Promises nothing about the rest. */

@@ -176,13 +176,18 @@ static enum join_status issue(struct invitation *invitation, struct ledger *ledg
 	return JOIN_GRANTED;
 }
 
+static bool has_keys_of(const struct invitation *invitation, const struct join_request *request)
+{
+	return key_equal(&invitation->backbone, &request->backbone) &&
+	       key_equal(&invitation->links, &request->links);
+}
+
 /* The first identity that asks has the invite until it is redeemed or falls. */
 static enum join_status apply(struct invitation *invitation, struct ledger *ledger, uint64_t now,
 	const struct join_request *request, const struct invitation_issuer *issuer,
 	struct invitation_outcome *ret)
 {
-	if (!invitation->applied || !key_equal(&invitation->backbone, &request->backbone) ||
-		!key_equal(&invitation->links, &request->links)) {
+	if (!invitation->applied || !has_keys_of(invitation, request)) {
 		invitation->applied = true;
 		invitation->site = request->site;
 		invitation->backbone = request->backbone;
@@ -241,7 +246,10 @@ static enum join_status answer(struct invitation *invitation, struct ledger *led
 		return JOIN_EXPIRED;
 	case INVITATION_ISSUED:
 	case INVITATION_REDEEMED:
-		return same ? JOIN_GRANTED : JOIN_USED;
+		if (!same)
+			return JOIN_USED;
+		/* Other keys nobody has certified, and nothing is kept for them. */
+		return has_keys_of(invitation, request) ? JOIN_GRANTED : JOIN_TAKEN;
 	case INVITATION_OPEN:
 	default:
 		if (invitation->applied && !same)
@@ -296,6 +304,15 @@ int invitation_withdraw(struct invitation *invitation, uint64_t now)
 		return -EALREADY;
 	close_at(invitation, INVITATION_WITHDRAWN, now);
 	return 0;
+}
+
+bool invitation_is_shut(const struct invitation *invitation, const struct ledger *ledger)
+{
+	struct hash site = hash_of(invitation->site.bytes, KEY_SIZE);
+
+	return (invitation->state == INVITATION_ISSUED ||
+		       invitation->state == INVITATION_REDEEMED) &&
+	       ledger_is_revoked(ledger, &site);
 }
 
 void invitations_heard(struct invitations *invitations, uint64_t now, const struct key *site)

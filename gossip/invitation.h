@@ -4,7 +4,8 @@
  *
  * An invitation is open until somebody redeems it, its maker withdraws it, or it expires. Then its
  * temporary peer stays seven days and reaches only an answer that says what happened. Redeeming is
- * idempotent for one identity; for another it is refused and both are named.
+ * idempotent for one identity with the keys of its certificate; for another it is refused and both
+ * are named.
  *
  * Pure: the caller saves what is marked as changed before it sends an answer, and then forgets the
  * mark. Whoever is interrupted by a crash begins again with the same request.
@@ -101,6 +102,9 @@ void invitations_request(struct invitations *invitations, struct ledger *ledger,
 /* An admin approved, or the maker took it back. Return 0, or -EALREADY where it is too late. */
 int invitation_approve(struct invitation *invitation);
 int invitation_withdraw(struct invitation *invitation, uint64_t now);
+
+/* Whether the site that came by it was expelled since: then nothing answers its temporary peer. */
+bool invitation_is_shut(const struct invitation *invitation, const struct ledger *ledger);
 
 /* The member with this key was heard under its own key. */
 void invitations_heard(struct invitations *invitations, uint64_t now, const struct key *site);

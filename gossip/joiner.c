@@ -118,8 +118,8 @@ const char *joiner_text(const struct joiner *joiner)
 	if (joiner->state == JOINER_JOINED)
 		return "";
 	if (!joiner->answered)
-		return "the hub is silent: is it running, is its UDP port forwarded by its router, "
-		       "and "
+		return "the hub is silent: is it running, is its UDP port forwarded by its router "
+		       "and let in by its own firewall (\"collective doctor\" there says so), and "
 		       "does this network let UDP out?";
 	switch (joiner->reply.status) {
 	case JOIN_GRANTED:

@@ -207,8 +207,9 @@ static void conclude_ports(struct behaviour *behaviour)
 	} else if (row.count < 3 && !(row.count == 2 && row.widest <= BEHAVIOUR_STEP_MAX)) {
 		/* A single port that was not kept, or two far from each other, tell no more than
 		 * that. Two that are drawn lie so near by chance once in a thousand times, and are
-		 * of no use then anyway. */
-		if (class->allocation == BEHAVIOUR_PORTS_KEPT)
+		 * of no use then anyway; the next two refute them. */
+		if (class->allocation == BEHAVIOUR_PORTS_KEPT ||
+			(class->allocation == BEHAVIOUR_PORTS_SEQUENTIAL && row.count == 2))
 			class->allocation = BEHAVIOUR_PORTS_UNKNOWN;
 	} else if (row.widest <= BEHAVIOUR_STEP_MAX) {
 		class->allocation = BEHAVIOUR_PORTS_SEQUENTIAL;
@@ -246,6 +247,7 @@ static bool move(struct behaviour *behaviour, const struct address *address)
 		return false;
 	behaviour->outside = *address;
 	behaviour->count = 0;
+	behaviour->used_count = 0;
 	behaviour->class = (struct behaviour_class){0};
 	return known;
 }
@@ -282,19 +284,24 @@ static bool once_more(struct rarely *rarely, usec_t now, bool happened)
 int behaviour_observe(struct behaviour *behaviour, usec_t now, uint16_t local_port,
 	const struct endpoint *reflector, const struct endpoint *seen, bool *ret_changed)
 {
+	uint16_t last = row_of(behaviour).last;
 	bool moved;
 	bool turned;
 
 	if (local_port == 0 || reflector->port == 0 || seen->port == 0 ||
 		!is_host(behaviour, &reflector->address) || !is_host(behaviour, &seen->address))
 		return -EINVAL;
-	if (local_port != behaviour->local_port)
+	if (local_port != behaviour->local_port) {
 		behaviour->count = 0;
+		behaviour->used_count = 0;
+	}
 	behaviour->local_port = local_port;
 	moved = move(behaviour, &seen->address);
 	make_room(behaviour, now, reflector, seen);
 	behaviour->seen[behaviour->count++] = (struct behaviour_seen){*reflector, *seen, now};
 	turned = conclude(behaviour);
+	if (moved || row_of(behaviour).last != last)
+		behaviour->ahead = 0;
 	moved = once_more(&behaviour->moves, now, moved);
 	turned = once_more(&behaviour->turns, now, turned);
 	*ret_changed = moved || turned;
@@ -321,6 +328,57 @@ bool behaviour_is_fresh(const struct behaviour *behaviour, usec_t now)
 	return behaviour_outside(behaviour, now, &endpoint, &age) && age <= BEHAVIOUR_FRESH_FOR;
 }
 
+/* Whether a port is one of those that come next. */
+static bool is_ahead(const struct behaviour *behaviour, uint16_t port)
+{
+	uint16_t last = row_of(behaviour).last;
+
+	for (uint32_t i = 1; i <= BEHAVIOUR_STEP_MAX; i++) {
+		if ((uint16_t)(last + i * behaviour->class.step) == port)
+			return true;
+	}
+	return false;
+}
+
+/* Notes that it was sent to. Returns whether that is new. */
+static bool use(struct behaviour *behaviour, const struct endpoint *place)
+{
+	uint32_t known = behaviour->used_count < BEHAVIOUR_USED_MAX ? behaviour->used_count
+								    : BEHAVIOUR_USED_MAX;
+
+	for (uint32_t i = 0; i < known; i++) {
+		if (endpoint_equal(&behaviour->used[i], place))
+			return false;
+	}
+	behaviour->used[behaviour->used_count++ % BEHAVIOUR_USED_MAX] = *place;
+	return true;
+}
+
+void behaviour_used(struct behaviour *behaviour, usec_t now, const struct endpoint *places,
+	uint32_t count, uint32_t number, const struct endpoint *seen)
+{
+	uint32_t behind = 0; /* new ones, and those behind the one that was seen */
+	uint32_t all = 0;
+	bool changed;
+
+	if (behaviour->class.allocation != BEHAVIOUR_PORTS_SEQUENTIAL ||
+		!behaviour_is_fresh(behaviour, now))
+		return;
+	for (uint32_t i = 0; i < count; i++) {
+		bool is_new = use(behaviour, &places[i]);
+
+		all += is_new;
+		behind += is_new && i > number;
+	}
+	if (seen && number < count && address_equal(&seen->address, &behaviour->outside) &&
+		is_ahead(behaviour, seen->port) &&
+		behaviour_observe(behaviour, now, behaviour->local_port, &places[number], seen,
+			&changed) == 0)
+		behaviour->ahead = behind;
+	else
+		behaviour->ahead += all;
+}
+
 uint32_t behaviour_guess(const struct behaviour *behaviour, usec_t now,
 	struct endpoint ret[static BEHAVIOUR_GUESSES_MAX])
 {
@@ -329,14 +387,24 @@ uint32_t behaviour_guess(const struct behaviour *behaviour, usec_t now,
 	if (behaviour->class.allocation != BEHAVIOUR_PORTS_SEQUENTIAL ||
 		!behaviour_is_fresh(behaviour, now))
 		return 0;
-	port = row_of(behaviour).last;
+	port = row_of(behaviour).last + behaviour->ahead * behaviour->class.step;
 	for (uint32_t i = 0; i < BEHAVIOUR_GUESSES_MAX; i++) {
 		port += behaviour->class.step;
 		if (port > UINT16_MAX)
-			port = PORT_LEAST;
+			port = PORT_LEAST + (port - UINT16_MAX - 1) % BEHAVIOUR_STEP_MAX;
 		ret[i] = (struct endpoint){behaviour->outside, (uint16_t)port};
 	}
 	return BEHAVIOUR_GUESSES_MAX;
+}
+
+enum behaviour_scope behaviour_mapping(const struct behaviour *behaviour)
+{
+	struct pairs pairs = compare(behaviour);
+
+	if (behaviour->class.mapping == BEHAVIOUR_UNKNOWN && pairs.port_same &&
+		!pairs.port_differs && !pairs.address_differs)
+		return BEHAVIOUR_INDEPENDENT;
+	return behaviour->class.mapping;
 }
 
 struct behaviour_facts behaviour_facts(const struct behaviour *behaviour)
@@ -344,9 +412,6 @@ struct behaviour_facts behaviour_facts(const struct behaviour *behaviour)
 	const struct address *router = &behaviour->router;
 	const struct address *outside = &behaviour->outside;
 	struct behaviour_facts facts = {.is_private = behaviour->local_count > 0};
-	struct pairs pairs = compare(behaviour);
-
-	facts.is_one_port = pairs.port_same && !pairs.port_differs && !pairs.address_differs;
 
 	for (uint32_t i = 0; i < behaviour->local_count; i++) {
 		facts.is_private = facts.is_private && is_private(&behaviour->locals[i]);

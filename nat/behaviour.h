@@ -20,6 +20,7 @@
 
 #define BEHAVIOUR_SEEN_MAX 8
 #define BEHAVIOUR_LOCALS_MAX 16
+#define BEHAVIOUR_USED_MAX 32
 #define BEHAVIOUR_GUESSES_MAX 4
 #define BEHAVIOUR_KEPT_FOR (2 * USEC_MINUTE) /* then the router may have forgotten */
 #define BEHAVIOUR_FRESH_FOR (25 * USEC_SECOND)
@@ -65,6 +66,9 @@ struct behaviour {
 	struct address router; /* outside, as the home's router believes; no address: not known */
 	struct address
 		outside; /* that was seen last; it stays known when what was seen is too old */
+	uint32_t ahead;  /* flows that the router has seen since, behind the last port of a row */
+	uint32_t used_count;                      /* of all */
+	struct endpoint used[BEHAVIOUR_USED_MAX]; /* to these; the oldest makes room */
 	struct behaviour_class class; /* what was concluded last stands until it is refuted */
 	struct rarely moves;          /* to another address, that were told */
 	struct rarely turns;          /* to another class */
@@ -75,7 +79,6 @@ struct behaviour_facts {
 	bool is_private;     /* this machine's addresses of the family all are */
 	bool is_carrier_nat; /* the provider translates, too: 100.64.0.0/10 is in between */
 	bool is_double_nat;  /* two routers translate, whoever has the second */
-	bool is_one_port; /* two ports of one reflector saw the same, and nothing else was seen */
 };
 
 void behaviour_init(struct behaviour *behaviour, enum address_family family);
@@ -105,8 +108,24 @@ bool behaviour_outside(
 /* Whether it is young enough to be told to others. */
 bool behaviour_is_fresh(const struct behaviour *behaviour, usec_t now);
 
+/*
+ * This machine has sent to these places, in this order: where ports follow each other, each that is
+ * new got a port of its own. The one of that number saw us at seen, which is NULL where none did.
+ * What does not fit the row is passed over: it may be a lie. A place that was used before counts
+ * for nothing, however long ago: a port too few still is among those that are foretold, and one too
+ * many is not.
+ */
+void behaviour_used(struct behaviour *behaviour, usec_t now, const struct endpoint *places,
+	uint32_t count, uint32_t number, const struct endpoint *seen);
+
 /* The ports that the router will probably use next, nearest first. Returns how many; 0: no idea. */
 uint32_t behaviour_guess(const struct behaviour *behaviour, usec_t now,
 	struct endpoint ret[static BEHAVIOUR_GUESSES_MAX]);
+
+/*
+ * What the router probably makes of a port. A router that goes by the address, and not by the port,
+ * is a rare one: that two ports of one reflector saw the same is enough.
+ */
+enum behaviour_scope behaviour_mapping(const struct behaviour *behaviour);
 
 struct behaviour_facts behaviour_facts(const struct behaviour *behaviour);

@@ -23,10 +23,12 @@ static bool is_home(const struct address *address)
 	return false;
 }
 
-static bool is_public(const struct address *address)
+bool candidate_is_public(const struct address *address)
 {
-	return address->family != ADDRESS_NONE && !is_home(address) &&
-	       !prefix_has_address(&shared, address);
+	const struct prefix host = {*address, (uint8_t)address_bits(address)};
+
+	return address->family != ADDRESS_NONE && prefix_reserved(&host) == NULL &&
+	       !is_home(address) && !prefix_has_address(&shared, address);
 }
 
 /* Whether such an address can be of this kind. */
@@ -35,7 +37,7 @@ static bool is_misplaced(const struct candidate *candidate)
 	const struct address *address = &candidate->endpoint.address;
 
 	if (candidate->kind == CANDIDATE_LAN)
-		return is_public(address);
+		return candidate_is_public(address);
 	if (candidate->kind == CANDIDATE_IPV6)
 		return !prefix_has_address(&global_ipv6, address);
 	return is_home(address);
@@ -165,7 +167,7 @@ bool candidate_same_home(const struct candidate_proof *ours, const struct candid
 	for (uint32_t i = 0; i < ours->receipt_count && i < CANDIDATE_RECEIPTS_MAX; i++) {
 		const struct address *address = &ours->receipts[i].address;
 
-		if (is_public(address) && has_receipt_at(theirs, address))
+		if (candidate_is_public(address) && has_receipt_at(theirs, address))
 			return true;
 	}
 	return false;

@@ -70,6 +70,9 @@ enum candidate_verdict candidates_add(struct candidates *candidates,
 	const struct candidate *candidate, const struct candidate_barrier *barriers,
 	uint32_t count);
 
+/* Whether it is nobody's home, and shared by no provider's customers. */
+bool candidate_is_public(const struct address *address);
+
 /* What shows that a site is where it says. */
 struct candidate_proof {
 	uint32_t receipt_count;

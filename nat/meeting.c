@@ -264,8 +264,10 @@ void meeting_step(struct meeting *meeting, usec_t now, struct meeting_actions *o
 		meeting->state = MEETING_FAILED;
 		out->items[out->count++] = (struct meeting_action){.kind = MEETING_LOST};
 	}
-	if (meeting->state == MEETING_VERIFIED && now >= meeting->until)
+	if (meeting->state == MEETING_VERIFIED && now >= meeting->until) {
+		meeting->over = true;
 		return;
+	}
 	for (uint32_t i = 0; i < meeting->count && has_room(out); i++) {
 		if (due(meeting, &meeting->places[i]) <= now)
 			serve(meeting, now, &meeting->places[i], out);
@@ -276,7 +278,7 @@ usec_t meeting_wakeup(const struct meeting *meeting)
 {
 	usec_t at = meeting->state == MEETING_TRYING ? meeting->until : USEC_NEVER;
 
-	if (meeting->state == MEETING_FAILED)
+	if (meeting->state == MEETING_FAILED || meeting->over)
 		return USEC_NEVER;
 	for (uint32_t i = 0; i < meeting->count; i++) {
 		usec_t next = due(meeting, &meeting->places[i]);

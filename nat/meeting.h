@@ -72,6 +72,7 @@ struct meeting {
 	usec_t begun_at;
 	usec_t wholes_from; /* whole packets go from then on, or once one came */
 	usec_t until; /* it has failed by then; once verified: no better place is looked for */
+	bool over;    /* nothing is due, since it was verified before that */
 	uint8_t opener_ttl;
 	bool wholes;
 	uint32_t count;

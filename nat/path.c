@@ -219,7 +219,8 @@ static usec_t interval_direct(const struct path *path)
 
 	if (path->burst > 0)
 		return PATH_PROBE_BURST;
-	if (!path->verified || traffic_within(path, PATH_BUSY_FOR))
+	if (!path->verified || path->probes[PATH_DIRECT].last_at < 0 ||
+		traffic_within(path, PATH_BUSY_FOR))
 		return PATH_PROBE_BUSY;
 	/* One that was missed is followed up, so that traffic need not find a dead path. */
 	if (!dead && probes_misses(&path->probes[PATH_DIRECT]) > 0)
@@ -246,20 +247,34 @@ static usec_t over_at(const struct path *path)
 	return usec_add(path->dead_at, PATH_DEAD_MAX);
 }
 
-static bool is_worth_return(const struct path *path)
+/* Whether the direct way is good, as far as is known, and not the longer one. */
+static bool is_back(const struct path *path)
 {
 	const struct path_probes *hub = &path->probes[PATH_HUB];
 	const struct path_probes *direct = &path->probes[PATH_DIRECT];
-	bool hub_dead = probes_dead(hub);
 
-	if (!probes_good(direct) || path->now - direct->answered_at > FRESH_DIRECT)
+	if (!probes_good(direct))
 		return false;
 	/* Nobody has to stay on a dead way, this one or the other. */
-	if (hub_dead)
-		return true;
-	if (hub->rtt_us >= 0 && direct->rtt_us >= hub->rtt_us - (path->left ? PATH_BETTER_BY : 0))
-		return false;
-	return rarely_may(&path->switches, path->now);
+	return probes_dead(hub) || hub->rtt_us < 0 ||
+	       direct->rtt_us < hub->rtt_us - (path->left ? PATH_BETTER_BY : 0);
+}
+
+/* Not often, where nothing is wrong with the hub's. */
+static usec_t returns_from(const struct path *path)
+{
+	usec_t from = rarely_from(&path->switches);
+
+	if (probes_dead(&path->probes[PATH_HUB]))
+		return INT64_MIN;
+	/* One that has died often is believed again as late as one that was never found. */
+	return path->left ? from : usec_min(from, usec_add(path->away_at, PATH_AWAY_MAX));
+}
+
+static bool is_worth_return(const struct path *path)
+{
+	return is_back(path) && path->now >= returns_from(path) &&
+	       path->now - path->probes[PATH_DIRECT].answered_at <= FRESH_DIRECT;
 }
 
 static bool is_slower(const struct path *path)
@@ -282,7 +297,7 @@ static enum decision decide(const struct path *path)
 {
 	const struct path_probes *direct = &path->probes[PATH_DIRECT];
 
-	if (!path->verified && direct->answered_at >= 0 && !probes_dead(direct))
+	if (!path->verified && (direct->answered_at >= 0 || path->heard) && !probes_dead(direct))
 		return DECISION_FIRST;
 	if (path->now >= over_at(path))
 		return DECISION_OVER;
@@ -303,6 +318,7 @@ static void forget(struct path *path)
 	path->worse_at = USEC_NEVER;
 	path->burst = PATH_BURST;
 	path->burst_at = path->now;
+	path->heard = false;
 	if (!path->verified) {
 		path->began_at = path->now;
 		path->probes[PATH_DIRECT].answered_at = -1;
@@ -350,6 +366,12 @@ void path_traffic(struct path *path, usec_t now)
 	path->traffic_at = path->now;
 }
 
+void path_heard(struct path *path, usec_t now)
+{
+	path_advance(path, now);
+	path->heard = true;
+}
+
 void path_answered(struct path *path, usec_t now, enum path_way way, uint64_t number)
 {
 	assert(way == PATH_HUB || way == PATH_DIRECT);
@@ -387,6 +409,8 @@ static void take(struct path *path, enum path_way way, struct path_actions *out)
 {
 	path->way = way;
 	path->worse_at = USEC_NEVER;
+	if (way == PATH_HUB)
+		path->away_at = path->now;
 	act(out, PATH_SWITCH, way, 0);
 }
 
@@ -478,6 +502,14 @@ static uint32_t count_bits(uint64_t bits)
 	for (; bits != 0; bits &= bits - 1)
 		count++;
 	return count;
+}
+
+usec_t path_held_until(const struct path *path)
+{
+	bool held = path->way == PATH_HUB && path->verified && path->dead_at == USEC_NEVER &&
+		    !path->over && is_back(path) && path->now < returns_from(path);
+
+	return held ? returns_from(path) : 0;
 }
 
 struct path_measure path_measured(const struct path *path, enum path_way way)

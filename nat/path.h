@@ -3,12 +3,13 @@
  * path.h - the life of one direct path beside the path by the hub: when probes go through the
  * tunnel on either of them, what their answers say, and which of the two carries the traffic.
  *
- * The first answer on the direct path brings the traffic there. Four misses in a row take it away
- * at once; to come back takes five answers in a row, and a round trip that is no longer than by the
- * hub. Where it was left because it was the longer one, it has to be shorter by 2 ms. A link that
- * nobody uses is not probed at all: seven of them would cost a site more than an idle site may
- * send. The hub's path is measured only while traffic flows, at a twelfth of the direct one's rate:
- * what it is compared for changes slowly.
+ * The first answer on the direct path brings the traffic there, and so does the first packet of an
+ * end that was called: it is sealed by a session, which our own response has brought about. Four
+ * misses in a row take it away at once; to come back takes five answers in a row, and a round trip
+ * that is no longer than by the hub. Where it was left because it was the longer one, it has to be
+ * shorter by 2 ms. A link that nobody uses is not probed at all: seven of them would cost a site
+ * more than an idle site may send. The hub's path is measured only while traffic flows, at a
+ * twelfth of the direct one's rate: what it is compared for changes slowly.
  *
  * Events change what is known; path_step() then does what is due. After each event the wake-up is
  * to be asked again, as it may be now.
@@ -39,6 +40,7 @@
 #define PATH_ANSWER_MAX (4 * USEC_SECOND) /* a later answer says nothing */
 #define PATH_FIRST_MAX (5 * USEC_SECOND)  /* without any answer */
 #define PATH_DEAD_MAX (30 * USEC_SECOND)  /* without an answer on a path that is dead */
+#define PATH_AWAY_MAX (10 * USEC_MINUTE)  /* as long as what failed rests at most */
 #define PATH_PAUSE (1 * USEC_SECOND)      /* so late, and this process did not run */
 #define PATH_PAUSE_REST (10 * USEC_SECOND)
 
@@ -63,10 +65,12 @@ struct path {
 	usec_t now; /* of the newest event */
 	usec_t began_at;
 	enum path_way way; /* that traffic takes */
-	bool verified;     /* the direct one has carried a probe there and back */
+	bool heard;        /* the other end's packets came by the direct one, through the tunnel */
+	bool verified;     /* it was taken: packets pass there, and back */
 	bool over;         /* the link has ended; nothing happens any more */
 	struct path_probes probes[2];
 	usec_t traffic_at; /* the last; -1: none yet */
+	usec_t away_at;    /* when it left the direct way last */
 	bool left;         /* traffic left the direct way because it was the slower one */
 	usec_t dead_at;    /* USEC_NEVER while the direct path is not dead */
 	usec_t worse_at;   /* since when the direct path is the slower one; USEC_NEVER: it is not */
@@ -111,6 +115,9 @@ void path_init(struct path *path, usec_t now, uint64_t first);
 /* Packets of the two sites' went over either way, beside our own probes and messages. */
 void path_traffic(struct path *path, usec_t now);
 
+/* The other end called, and a packet of its came by the direct path: our response has got there. */
+void path_heard(struct path *path, usec_t now);
+
 /* A probe came back by the way it went. What was not asked, or is too old, is passed over. */
 void path_answered(struct path *path, usec_t now, enum path_way way, uint64_t number);
 
@@ -129,5 +136,11 @@ usec_t path_wakeup(const struct path *path);
 
 /* How often to look for traffic: more often while the path is probed. */
 usec_t path_poll_after(const struct path *path);
+
+/*
+ * Until when traffic is kept on the hub's way although the direct one is good again, since it went
+ * back and forth too often; 0: it is not, or for another reason.
+ */
+usec_t path_held_until(const struct path *path);
 
 struct path_measure path_measured(const struct path *path, enum path_way way);

@@ -23,5 +23,8 @@ void rarely_init(struct rarely *rarely);
 /* Whether it may be done now: fewer than six were in the hour that ends now. */
 bool rarely_may(const struct rarely *rarely, usec_t now);
 
+/* From when on it may, if it is not done meanwhile; INT64_MIN: always. */
+usec_t rarely_from(const struct rarely *rarely);
+
 /* It was done. */
 void rarely_note(struct rarely *rarely, usec_t now);

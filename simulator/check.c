@@ -228,6 +228,17 @@ static void check_memory(struct check *check, struct host *host, uint32_t other)
 		check_fail(check, PROPERTY_NO_RETURN, host, "%s left and is back", about->name);
 }
 
+static bool publishes(const struct world *world, const struct row_id *member)
+{
+	for (uint32_t i = 0; i < world->options.sites; i++) {
+		const struct host *host = &world->hosts[i];
+
+		if (memcmp(&host->id, member, ROW_ID_SIZE) == 0)
+			return host->options.links.publishes;
+	}
+	return false;
+}
+
 static void check_privacy(struct check *check, const struct host *host)
 {
 	const struct ledger *ledger = site_ledger(host->site);
@@ -237,9 +248,10 @@ static void check_privacy(struct check *check, const struct host *host)
 		struct record record;
 
 		if (!member->hub && ledger_record(ledger, member, &record) &&
-			record.endpoint_count > 0)
+			record.endpoint_count > 0 && !publishes(check->world, &member->id))
 			check_fail(check, PROPERTY_PRIVACY, host,
-				"an address stands in the record of a site that is no hub");
+				"an address stands in the record of a site that is no hub, and "
+				"whose owner did not ask for it");
 	}
 }
 
@@ -405,7 +417,8 @@ static void check_eviction(struct check *check, const struct host *hub)
 		struct certificate certificate;
 
 		member = ledger_find(ledger, &other->id);
-		if (fate->joining && member)
+		/* What is not on disk is promised to nobody: it may fall over, and begin again. */
+		if (fate->joining && member && !hub->unsaved)
 			check->fates[i].member = true;
 		if (!fate->member || fate->expelled || fate->left || fate->lost)
 			continue;

@@ -16,7 +16,7 @@
 #define ATTEMPT_PAUSE (5 * USEC_SECOND) /* so long, and it is another attempt */
 #define ATTEMPTS_A_MINUTE 12 /* that others may cause: eight at once, and one each 15 s */
 #define STRANGERS_MAX 24
-#define HEARD_MAX 4
+#define HEARD_MAX 8
 
 /* What is shown before it is used. */
 #define SHOWN_FOR (20 * USEC_SECOND)
@@ -67,7 +67,8 @@ struct half {
 	usec_t traffic_at; /* a packet to it, of no agent's */
 	bool asked;
 	bool unlinked;
-	bool calls; /* its peer was given an endpoint */
+	bool calls;   /* its peer was given an endpoint */
+	bool recalls; /* that of a link before */
 	bool direct;
 	usec_t direct_since;
 	bool voluntary; /* it left the path for another reason than its death */
@@ -80,6 +81,7 @@ struct both {
 	usec_t seen_direct;   /* the last second at which both were direct */
 	usec_t first;         /* when both were for the first time; -1: not yet */
 	usec_t wanted_at;
+	usec_t helped_at; /* since when members carry their offers in the hub's stead; 0: none */
 	bool wanted;
 };
 
@@ -174,6 +176,22 @@ static usec_t calm_since(const struct check_links *links, uint32_t a, uint32_t b
 
 		if (concerns(trouble, a, b) && trouble->until > since)
 			since = trouble->until;
+	}
+	return since;
+}
+
+/* The same, where nothing but the end of the hub is wrong with it. */
+static usec_t calm_alone_since(const struct check_links *links, uint32_t a, uint32_t b)
+{
+	usec_t since = links->healed_at;
+
+	for (uint32_t i = 0; i < links->trouble_count; i++) {
+		const struct trouble *trouble = &links->troubles[i];
+		bool off = trouble->site == 0 && trouble->kind == PLAN_OFF;
+		usec_t until = off ? trouble->at : trouble->until;
+
+		if (concerns(trouble, a, b) && until > since)
+			since = until;
 	}
 	return since;
 }
@@ -282,13 +300,24 @@ static uint32_t host_at(const struct check_links *links, const struct address *o
 	return 0;
 }
 
-static uint32_t host_of_key(const struct check_links *links, const struct key *key)
+/* By what a host knows: whom it calls may be switched off. */
+static uint32_t host_of_key(
+	const struct check_links *links, const struct host *host, const struct key *key)
 {
 	const struct world *world = links->check->world;
+	const struct ledger *ledger = site_ledger(host->site);
 
 	for (uint32_t i = 1; i < links->count; i++) {
+		const struct member *member = ledger_find(ledger, &world->hosts[i].id);
+		struct certificate certificate;
+
 		if (world->hosts[i].links &&
 			key_equal(wireguard_public_key(world->hosts[i].links), key))
+			return i;
+		if (!member)
+			continue;
+		ledger_certificate(ledger, member, &certificate);
+		if (key_equal(&certificate.links, key))
 			return i;
 	}
 	return 0;
@@ -439,6 +468,18 @@ static void check_strangers(struct check_links *links, struct host *host)
 	}
 }
 
+/* Each place once; the oldest makes room. */
+static void note_heard(struct half *half, const struct endpoint *from, usec_t now)
+{
+	for (uint32_t i = 0; i < HEARD_MAX; i++) {
+		if (half->heard[i].at > 0 && endpoint_equal(&half->heard[i].from, from)) {
+			half->heard[i].at = now;
+			return;
+		}
+	}
+	half->heard[half->heard_next++ % HEARD_MAX] = (struct heard){*from, now};
+}
+
 /* What comes. */
 
 static void received(
@@ -468,7 +509,7 @@ static void received(
 		return;
 	}
 	half->heard_at = world->now;
-	half->heard[half->heard_next++ % HEARD_MAX] = (struct heard){packet->source, world->now};
+	note_heard(half, &packet->source, world->now);
 	if (!host->hub) {
 		struct stranger *stranger = stranger_of(
 			links, host->number, &packet->source.address);
@@ -523,24 +564,45 @@ static void tunnelled(struct world *world, struct host *host, enum site_interfac
 
 /* What a site does: P7. */
 
-static bool was_heard(
-	const struct check_links *links, uint32_t at, uint32_t of, const struct endpoint *from)
+static bool was_heard(const struct check_links *links, uint32_t at, uint32_t of,
+	const struct endpoint *from, usec_t within)
 {
 	const struct half *half = half_of(links, at, of);
 	usec_t now = links->check->world->now;
 
 	for (uint32_t i = 0; i < HEARD_MAX; i++) {
-		if (half->heard[i].at > 0 && now - half->heard[i].at <= SHOWN_FOR &&
+		if (half->heard[i].at > 0 && now - half->heard[i].at <= within &&
 			endpoint_equal(&half->heard[i].from, from))
 			return true;
 	}
 	return false;
 }
 
+/* Packets have just passed there both ways, and its agent knows. */
+static bool is_shown(
+	const struct check_links *links, uint32_t at, uint32_t of, const struct endpoint *endpoint)
+{
+	const struct world *world = links->check->world;
+	const struct half *theirs = half_of(links, of, at);
+	usec_t within = usec_min(SHOWN_FOR, world->now - world->hosts[at].begun_at);
+
+	return was_heard(links, at, of, endpoint, within) && theirs->heard_at >= 0 &&
+	       world->now - theirs->heard_at <= SHOWN_FOR;
+}
+
+/* Or it is where the other end was met before, and nobody carries offers. */
+static bool may_call(
+	const struct check_links *links, uint32_t at, uint32_t of, const struct endpoint *endpoint)
+{
+	return is_shown(links, at, of, endpoint) ||
+	       (half_of(links, at, of)->direct_since > 0 &&
+		       was_heard(links, at, of, endpoint, USEC_NEVER / 2));
+}
+
 static void check_calls(
 	struct check_links *links, struct host *host, const struct site_action *action)
 {
-	uint32_t other = host_of_key(links, &action->peer.key);
+	uint32_t other = host_of_key(links, host, &action->peer.key);
 	const struct host *called = &links->check->world->hosts[other];
 	struct half *half = half_of(links, host->number, other);
 	const struct half *theirs = half_of(links, other, host->number);
@@ -555,14 +617,14 @@ static void check_calls(
 		return;
 	}
 	if (address_parse(action->peer.host, strlen(action->peer.host), &endpoint.address) < 0 ||
-		other == 0 || !was_heard(links, host->number, other, &endpoint) ||
-		links->check->world->now - theirs->heard_at > SHOWN_FOR || theirs->heard_at < 0) {
+		other == 0 || !may_call(links, host->number, other, &endpoint)) {
 		check_fail(links->check, PROPERTY_DIRECT, host,
 			"an endpoint was set before packets passed there both ways");
 		return;
 	}
 	half->calls = true;
-	if (theirs->calls && host->links && called->links &&
+	half->recalls = !is_shown(links, host->number, other, &endpoint);
+	if (theirs->calls && !half->recalls && !theirs->recalls && host->links && called->links &&
 		wireguard_peer(called->links, wireguard_public_key(host->links), &seen))
 		check_fail(links->check, PROPERTY_DIRECT, host, "both ends call: it and %s",
 			called->name);
@@ -583,20 +645,21 @@ static void check_switch(struct check_links *links, struct host *host, struct ha
 static void go_direct(struct check_links *links, struct host *host, uint32_t other)
 {
 	struct half *half = half_of(links, host->number, other);
-	const struct half *theirs = half_of(links, other, host->number);
 	usec_t now = links->check->world->now;
 
 	if (half->direct)
 		return;
 	half->direct = true;
 	half->direct_since = now;
-	if (half->inner_at < 0 || theirs->inner_at < 0 || now - half->inner_at > SHOWN_WITHIN_FOR ||
-		now - theirs->inner_at > SHOWN_WITHIN_FOR)
+	/* What comes through the tunnel is sealed by a session, for which packets went both ways.
+	 */
+	if (half->inner_at < 0 || now - half->inner_at > SHOWN_WITHIN_FOR)
 		check_fail(links->check, PROPERTY_DIRECT, host,
 			"a route leads over a link on which nothing has come back");
 	if (half->voluntary)
 		check_switch(links, host, half);
-	if (theirs->direct && both_of(links, host->number, other)->first < 0)
+	if (half_of(links, other, host->number)->direct &&
+		both_of(links, host->number, other)->first < 0)
 		both_of(links, host->number, other)->first = now;
 }
 
@@ -875,6 +938,37 @@ static usec_t later(usec_t a, usec_t b)
 	return a > b ? a : b;
 }
 
+/*
+ * Whether the router of a host calls everybody from another port. Two of those that are drawn may
+ * lie near each other, so that a site cannot tell one that draws from one that counts; where an
+ * attempt came to nothing, neither was foretold.
+ */
+static bool hides_port(const struct host *host)
+{
+	const struct router_options *options = host->router ? router_options(host->router) : NULL;
+
+	return options && options->mapping != ROUTER_ENDPOINT_INDEPENDENT;
+}
+
+/* Who cannot be met by a whole attempt is told of, with the router that is in the way. */
+static void check_said(struct check_links *links, uint32_t a, uint32_t b)
+{
+	const struct host *host = &links->check->world->hosts[a];
+	const struct host *other = &links->check->world->hosts[b];
+	char expected[TEXT_NAME_MAX + 64] = "Both routers are in the way";
+	char why[SITE_WHY_SIZE];
+
+	if (!hides_port(host) && !hides_port(other))
+		return;
+	if (!hides_port(host) || !hides_port(other))
+		(void)snprintf(expected, sizeof expected, "The router of %s is in the way",
+			hides_port(host) ? "this site" : other->name);
+	site_why(host->site, &other->id, why);
+	if (strstr(why, "no direct way") && !strstr(why, expected))
+		check_fail(links->check, PROPERTY_DIRECT, host,
+			"%s cannot be met, and why does not say so: %.120s", other->name, why);
+}
+
 /* A path that died and is well again is gone back to once packets show that it is. */
 static bool waits_for_traffic(const struct check_links *links, uint32_t a, uint32_t b)
 {
@@ -911,6 +1005,39 @@ static void check_needless(struct check_links *links, uint32_t a, uint32_t b, bo
 		check_fail(check, PROPERTY_DIRECT, x, "a link with %s that nobody wants", y->name);
 }
 
+/* Whether a third one is linked with both, who carries what they say. */
+static bool has_helper(const struct check_links *links, uint32_t a, uint32_t b)
+{
+	for (uint32_t i = 1; i < links->count; i++) {
+		if (i != a && i != b && is_there(links, i) &&
+			is_honest(&links->check->world->hosts[i]) && half_of(links, a, i)->direct &&
+			half_of(links, i, a)->direct && half_of(links, b, i)->direct &&
+			half_of(links, i, b)->direct)
+			return true;
+	}
+	return false;
+}
+
+/* With the hub gone members stand in for it. */
+static void check_alone(struct check_links *links, uint32_t a, uint32_t b)
+{
+	const struct world *world = links->check->world;
+	struct both *both = both_of(links, a, b);
+	usec_t calm = calm_alone_since(links, a, b);
+
+	if (has_hub(links) || !both->wanted || calm == USEC_NEVER || !has_helper(links, a, b) ||
+		!is_honest(&world->hosts[a]) || !is_honest(&world->hosts[b])) {
+		both->helped_at = 0;
+		return;
+	}
+	if (both->helped_at == 0)
+		both->helped_at = world->now;
+	if (has_to_meet(links, a, b))
+		check_missing(links, a, b,
+			later(later(calm, both->seen_direct),
+				later(both->helped_at, both->wanted_at)));
+}
+
 /* Both are honest and know where they are, and the hub carries what they say. */
 static bool is_ready(const struct check_links *links, uint32_t a, uint32_t b)
 {
@@ -941,7 +1068,17 @@ static void check_pair(struct check_links *links, uint32_t a, uint32_t b)
 		check_needless(links, a, b, permitted);
 	else
 		both->may_not_since = 0;
-	if (!wanted || !is_ready(links, a, b) || !has_to_meet(links, a, b))
+	check_alone(links, a, b);
+	if (!wanted || !is_ready(links, a, b))
+		return;
+	if (can_meet(links, a, b) == APART && is_pristine(links, a, b) &&
+		world->now - later(both->wanted_at,
+				     later(links->reflected_at[a], links->reflected_at[b])) >
+			2 * FIRST_WITHIN) {
+		check_said(links, a, b);
+		check_said(links, b, a);
+	}
+	if (!has_to_meet(links, a, b))
 		return;
 	check_missing(links, a, b,
 		later(later(later(calm_since(links, a, b), both->seen_direct), both->wanted_at),
@@ -957,7 +1094,7 @@ static void check_quiet(struct check_links *links, struct host *host)
 		host->links && hub_carries_all(links) && i < wireguard_peer_count(host->links);
 		i++) {
 		const struct key *key = wireguard_peer_at(host->links, i);
-		uint32_t other = host_of_key(links, key);
+		uint32_t other = host_of_key(links, host, key);
 		const struct half *half = half_of(links, host->number, other);
 		struct wireguard_statistics seen;
 

@@ -183,14 +183,24 @@ void host_ping(struct host *host, const struct host *to)
 	(void)host_transmit(host, &inner);
 }
 
+/*
+ * Where Linux, with rp_filter 2, lets in what comes by an interface without an address: only where
+ * the way back leads through that very interface.
+ */
+static bool answers_by_links(const struct host *host, const struct inner *inner)
+{
+	const struct host_route *route = find_route(host, &inner->source.address);
+
+	return route && route->kind == SITE_ROUTE_LINKS;
+}
+
 static void receive_inner(
 	struct host *host, enum site_interface interface, const struct inner *inner)
 {
 	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
 	struct inner reply = *inner;
 
-	/* Linux drops by rp_filter what comes in by an interface without an address. */
-	if (interface == SITE_LINKS && !host->links_addressed)
+	if (interface == SITE_LINKS && !host->links_addressed && !answers_by_links(host, inner))
 		return;
 	if (host->world->tunnelled)
 		host->world->tunnelled(host->world, host, interface, inner, host->world->context);
@@ -625,6 +635,14 @@ static void perform(struct host *host, const struct site_action *action, struct 
 	}
 }
 
+void host_perform(struct host *host, const struct site_action *action)
+{
+	struct aftermath after = {.saves = false};
+
+	perform(host, action, &after);
+	schedule(host);
+}
+
 /* What a leaver says last. */
 static void note_farewell(struct host *host, const struct site_row *row)
 {
@@ -738,9 +756,9 @@ void host_event(struct host *host, const struct site_event *given)
 			story_action(host, &actions->items[i]);
 		perform(host, &actions->items[i], &after);
 	}
+	host->unsaved = host->unsaved || after.saved < 0;
 	if (world->stepped)
 		world->stepped(world, host, world->context);
-	host->unsaved = host->unsaved || after.saved < 0;
 	if (after.saves && host->running) {
 		event = (struct site_event){.kind = SITE_EVENT_SAVED, .saved = after.saved};
 		host_event(host, &event);
@@ -871,6 +889,7 @@ void host_run(struct host *host, bool on)
 	if (on == host->running)
 		return;
 	host->running = on;
+	host->begun_at = host->world->now;
 	world_say(host->world, host, on ? "agent starts" : "agent ends");
 	if (!on) {
 		site_wipe(host->site);

@@ -20,6 +20,9 @@ void host_receive(struct host *host, const struct packet *packet);
 void host_wireguard_timer(struct host *host, usec_t at);
 void host_site_timer(struct host *host, usec_t at);
 
+/* Does one thing, not a save, on the models of WireGuard, routes and lines. */
+void host_perform(struct host *host, const struct site_action *action);
+
 /* Sends an IP packet the way the host's routes say. Returns false when it found none. */
 bool host_transmit(struct host *host, const struct inner *inner);
 

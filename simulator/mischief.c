@@ -94,7 +94,7 @@ static void say_too_much(struct host *host)
 	wire_write_array(&writer, count);
 	for (uint32_t i = 0; i < count; i++) {
 		prng_bytes(&host->prng, junk, sizeof junk);
-		wire_write_bin(&writer, junk, 1 + prng_below(&host->prng, sizeof junk));
+		wire_write_bin(&writer, junk, 1 + (size_t)prng_below(&host->prng, sizeof junk));
 	}
 	size = wire_writer_end(&writer);
 	if (size > 0)
@@ -150,14 +150,18 @@ static struct record false_record(const struct host *host, uint64_t sequence)
 	};
 }
 
-static bool identity(const struct host *host, struct secret *ret)
+/* Derived once, and not with every turn: most of a liar's time went into that. */
+static bool identity(struct host *host, struct secret *ret)
 {
+	struct key known = secret_seed(&host->identity);
 	char why[STORE_WHY_SIZE];
 	struct key seed;
 
 	if (store_key_read(host->store, STORE_KEY_IDENTITY, &seed, why) < 0)
 		return false;
-	secret_from_seed(ret, &seed);
+	if (!key_equal(&seed, &known))
+		secret_from_seed(&host->identity, &seed);
+	*ret = host->identity;
 	return true;
 }
 

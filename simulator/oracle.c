@@ -117,6 +117,16 @@ static void trial_init(
 	reflect(trial, &trial->hosts[1]);
 }
 
+/* The same, from where it stands: what comes next leaves the other one as it is. */
+static void trial_copy(struct trial *copy, const struct trial *trial)
+{
+	*copy = *trial;
+	for (uint32_t i = 0; i < 2; i++) {
+		for (uint32_t j = 0; j < trial->hosts[i].router_count; j++)
+			copy->hosts[i].routers[j] = router_copy(trial->hosts[i].routers[j]);
+	}
+}
+
 static void trial_done(struct trial *trial)
 {
 	for (uint32_t i = 0; i < 2; i++) {
@@ -145,78 +155,74 @@ static bool play(struct trial *trial, const struct move *move)
 }
 
 struct search {
-	const struct oracle_side *sides[2];
+	struct trial begun; /* both have seen where they are, and nothing was sent yet */
 	struct move choices[CHOICES];
 	uint32_t choice_count;
 	enum oracle_first first;
-	uint8_t path[ORACLE_SENDS_MAX]; /* into the choices */
 };
 
 static void search_init(struct search *search, const struct oracle_side *a,
 	const struct oracle_side *b, const struct oracle_means *means)
 {
-	struct trial trial;
-
-	trial_init(&trial, a, b);
-	*search = (struct search){.sides = {a, b}, .first = means->first};
+	*search = (struct search){.first = means->first};
+	trial_init(&search->begun, a, b);
 	for (uint32_t i = 0; i < CHOICES; i++) {
 		struct move move = {.side = i & 1, .opener = i & 2, .next = i & 4};
 
 		if (move.opener && !means->openers)
 			continue;
-		if (move.next && !(means->prediction && trial.hosts[1 - move.side].counts))
+		if (move.next && !(means->prediction && search->begun.hosts[1 - move.side].counts))
 			continue;
 		search->choices[search->choice_count++] = move;
 	}
-	trial_done(&trial);
 }
 
-static bool path_meets(const struct search *search, uint32_t length)
+/* Whether this choice may be the first one, or follow another. */
+static bool may_choose(const struct search *search, uint32_t choice, uint32_t before)
 {
-	struct trial trial;
+	uint8_t side = search->choices[choice].side;
+
+	if (before < CHOICES)
+		/* The same twice in a row says nothing new. */
+		return choice != before;
+	return !(search->first == ORACLE_FIRST_A && side != 0) &&
+	       !(search->first == ORACLE_FIRST_B && side != 1);
+}
+
+/*
+ * Whether so many packets more, behind those of a trial, lead to a meeting. Every beginning is
+ * played once for all that may follow it. before is the choice that was made last; CHOICES: none.
+ */
+static bool extend(
+	const struct search *search, const struct trial *trial, uint32_t before, uint32_t more)
+{
 	bool met = false;
 
-	trial_init(&trial, search->sides[0], search->sides[1]);
-	for (uint32_t i = 0; i < length && !met; i++)
-		met = play(&trial, &search->choices[search->path[i]]);
-	trial_done(&trial);
-	return met;
-}
+	for (uint32_t i = 0; i < search->choice_count && !met; i++) {
+		struct trial next;
 
-/* Whether one of the paths of this length, the first of whose steps are there, leads to a meeting.
- */
-static bool extend(struct search *search, uint32_t done, uint32_t length)
-{
-	if (done == length)
-		return path_meets(search, length);
-	for (uint32_t i = 0; i < search->choice_count; i++) {
-		uint8_t side = search->choices[i].side;
-
-		if (done == 0 && search->first == ORACLE_FIRST_A && side != 0)
+		if (!may_choose(search, i, before))
 			continue;
-		if (done == 0 && search->first == ORACLE_FIRST_B && side != 1)
-			continue;
-		/* The same twice in a row says nothing new. */
-		if (done > 0 && search->path[done - 1] == i)
-			continue;
-		search->path[done] = (uint8_t)i;
-		if (extend(search, done + 1, length))
-			return true;
+		trial_copy(&next, trial);
+		met = play(&next, &search->choices[i]) ||
+		      (more > 1 && extend(search, &next, i, more - 1));
+		trial_done(&next);
 	}
-	return false;
+	return met;
 }
 
 uint32_t oracle_sends(
 	const struct oracle_side *a, const struct oracle_side *b, const struct oracle_means *means)
 {
 	struct search search;
+	uint32_t length = 1;
 
 	search_init(&search, a, b, means);
-	for (uint32_t length = 1; length <= ORACLE_SENDS_MAX; length++) {
-		if (extend(&search, 0, length))
-			return length;
-	}
-	return 0;
+	/* The shortest is found first. */
+	while (length <= ORACLE_SENDS_MAX && !extend(&search, &search.begun, CHOICES, length))
+		length++;
+	trial_done(&search.begun);
+	return length <= ORACLE_SENDS_MAX ? length : 0;
 }
 
 const char *oracle_how(const struct oracle_side *a, const struct oracle_side *b)

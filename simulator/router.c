@@ -158,21 +158,27 @@ static struct entry *find_inside(
 }
 
 /* Adds what pattern says of the two ends. Returns NULL where the table is full. */
-static struct entry *add_entry(struct router *router, usec_t now, const struct entry *pattern)
+static struct entry *keep_entry(struct router *router, const struct entry *pattern)
 {
-	struct entry *entry;
+	struct entry *entry = malloc(sizeof *entry);
 
-	if (router->by_outside.count >= ENTRIES_MAX)
-		return NULL;
-	entry = malloc(sizeof *entry);
 	assert(entry);
 	*entry = *pattern;
-	entry->since = now;
-	entry->number = router->born++;
 	index_add(&router->by_outside, entry);
 	if (!is_poison(entry))
 		index_add(&router->by_inside, entry);
 	return entry;
+}
+
+static struct entry *add_entry(struct router *router, usec_t now, const struct entry *pattern)
+{
+	struct entry entry = *pattern;
+
+	if (router->by_outside.count >= ENTRIES_MAX)
+		return NULL;
+	entry.since = now;
+	entry.number = router->born++;
+	return keep_entry(router, &entry);
 }
 
 static void remove_entries(struct router *router, usec_t now)
@@ -693,6 +699,27 @@ void router_free(struct router *router)
 	forget_entries(router);
 	free(router->forwards);
 	free(router);
+}
+
+struct router *router_copy(const struct router *router)
+{
+	struct router *copy = malloc(sizeof *copy);
+	size_t forwards = router->forward_count * sizeof *router->forwards;
+
+	assert(copy);
+	*copy = *router;
+	copy->by_outside = (struct index){.compare = compare_outside};
+	copy->by_inside = (struct index){.compare = compare_inside};
+	for (uint32_t i = 0; i < router->by_outside.count; i++)
+		keep_entry(copy, router->by_outside.at[i]);
+	copy->forwards = NULL;
+	copy->forward_capacity = router->forward_count;
+	if (router->forward_count == 0)
+		return copy;
+	copy->forwards = malloc(forwards);
+	assert(copy->forwards);
+	memcpy(copy->forwards, router->forwards, forwards);
+	return copy;
 }
 
 /* Whether anything but a bug, or an attacker, would send this. */

@@ -64,6 +64,9 @@ struct router;
 struct router *router_new(const struct router_options *options, struct prng *prng);
 void router_free(struct router *router);
 
+/* Another one that is in the same state, and will draw the same. */
+struct router *router_copy(const struct router *router);
+
 /* A datagram from the inside, or from the outside. TTL is the caller's. */
 enum router_verdict router_from_inside(struct router *router, usec_t now, struct packet *packet);
 enum router_verdict router_from_outside(struct router *router, usec_t now, struct packet *packet);

@@ -8,6 +8,7 @@
 
 #include "simulator/flow.h"
 #include "simulator/host.h"
+#include "simulator/once.h"
 #include "simulator/stub.h"
 
 #define LEAST_DELAY 1 /* µs: nothing arrives in the moment it was sent */
@@ -102,7 +103,8 @@ static void make_host(struct world *world, uint32_t number)
 		.program = number % 4 == 3 ? "0.2.0" : "0.1.0",
 	};
 	if (world->options.links)
-		host->options.links = (struct site_policy){1, &gamers, world->options.when};
+		host->options.links = (struct site_policy){
+			.count = 1, .items = &gamers, .when = world->options.when};
 	assert(store_open_memory(&host->store) == 0);
 }
 
@@ -115,7 +117,7 @@ struct world *world_new(const struct world_options *options)
 	for (size_t i = 0; i < sizeof options->seed; i++)
 		seed[i] = (uint8_t)(options->seed >> 8 * i);
 	world->options = *options;
-	world->crypto = options->real_crypto ? &crypto_real : &crypto_stub;
+	world->crypto = options->real_crypto ? &crypto_once : &crypto_stub;
 	world->hash = UINT64_C(14695981039346656037);
 	prng_init(&world->prng, seed);
 	world->supernet = (struct prefix){address_ipv4(0x0a640000), 16};

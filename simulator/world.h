@@ -114,7 +114,8 @@ struct host {
 	uint64_t farewell;  /* the sequence of its farewell, once it was made; 0: none */
 	struct address overlay;
 	uint64_t changes; /* of WireGuard's configuration */
-	bool said_all;    /* since the start of the agent */
+	usec_t begun_at;  /* its agent */
+	bool said_all;    /* since then */
 	struct key *said; /* peers that the agent has told since its start */
 	uint32_t said_count;
 	struct host_route *routes;
@@ -136,8 +137,9 @@ struct host {
 	uint32_t inbox_count;
 	struct host_arrival inbox[WORLD_INBOX];
 	char invite[INVITE_TEXT_SIZE];
-	uint32_t invented; /* sites, by one that has an admin's key */
-	bool invited;      /* its name was given away once */
+	uint32_t invented;      /* sites, by one that has an admin's key */
+	struct secret identity; /* of one that misbehaves, as it last needed it */
+	bool invited;           /* its name was given away once */
 	/* What a replayer heard. */
 	struct inner *heard;
 	uint32_t heard_count;

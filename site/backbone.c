@@ -380,7 +380,7 @@ static bool want_joiner(
 	struct site_peer *peer = site_peer_of(site, &id);
 	struct site_action *action;
 
-	if (invitation->gone)
+	if (invitation->gone || invitation_is_shut(invitation, &site->ledger))
 		return true;
 	if (peer) {
 		peer->wanted = true;

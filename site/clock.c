@@ -4,9 +4,12 @@
  *
  * A machine without a battery wakes up in the past. The hub's clock is heard over the tunnel; when
  * ours is off by more than five minutes we go by the hub's. Never by less than what is certain: the
- * time that this program was built, that we saved, and that an admin signed.
+ * time that this program was built, that we saved, and that an admin signed. And what somebody sets
+ * the machine's clock by is no time that passed.
  */
 #include "site/site_internal.h"
+
+#define SET_LEAST_MS 1000 /* less is how clocks are read */
 
 uint64_t site_wall(const struct site *site)
 {
@@ -21,7 +24,7 @@ usec_t site_at_wall(const struct site *site, uint64_t wall)
 {
 	uint64_t now = site_wall(site);
 
-	if (wall == UINT64_MAX)
+	if (wall > now && wall - now > (uint64_t)(USEC_NEVER / 2 / USEC_MSEC))
 		return USEC_NEVER;
 	return wall <= now ? site->now : site->now + (usec_t)(wall - now) * USEC_MSEC;
 }
@@ -45,6 +48,22 @@ void site_clock_heard(struct site *site, struct site_actions *out, int64_t offse
 		site_log(out, is_off ? SITE_LOG_CLOCK_OFF : SITE_LOG_CLOCK_WELL, "",
 			offset_ms / 1000);
 	site->clock_is_off = is_off;
+}
+
+void site_clock_read(
+	struct site *site, usec_t now, const struct site_event *event, struct site_actions *out)
+{
+	int64_t passed = (now - site->now) / USEC_MSEC;
+	int64_t set = (int64_t)(event->wall - site->machine_wall) - passed;
+	bool first = site->machine_wall == 0;
+
+	site->now = now;
+	site->machine_wall = event->wall;
+	/* Who slept does not know for how long by any other clock. */
+	if (first || !site->has_offset || event->kind == SITE_EVENT_RESUME ||
+		(set > -SET_LEAST_MS && set < SET_LEAST_MS))
+		return;
+	site_clock_heard(site, out, site->hub_offset - set);
 }
 
 void site_clock_step(struct site *site, struct site_actions *out)

@@ -130,6 +130,25 @@ void site_save_guard(struct site *site, struct site_actions *out, const struct s
 	site_save(site, out, &row);
 }
 
+void site_save_memory(struct site *site, struct site_actions *out, const struct site_link *link)
+{
+	const struct link_memory *memory = &link->memory;
+	struct site_row row = {.table = SITE_TABLE_SETTING,
+		.kind = SITE_SETTING_MEMORY,
+		.key_size = ROW_ID_SIZE,
+		.remove = !memory->kept};
+	struct wire_writer writer;
+
+	memcpy(row.key, link->member.bytes, ROW_ID_SIZE);
+	wire_writer_init(&writer, row.bytes, sizeof row.bytes);
+	field_write_address(&writer, &memory->place.address);
+	wire_write_uint(&writer, memory->place.port);
+	field_write_key(&writer, &memory->preshared);
+	field_write_hash(&writer, &memory->certificate);
+	row.size = (uint16_t)(memory->kept ? wire_writer_end(&writer) : 0);
+	site_save(site, out, &row);
+}
+
 void site_save_wish(
 	struct site *site, struct site_actions *out, const struct site_link *link, bool remove)
 {

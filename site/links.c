@@ -12,18 +12,43 @@
 #include "site/links_internal.h"
 
 #define LOOKS_WITHIN (1500 * USEC_MSEC)
-#define LOOKS_AGAIN (10 * USEC_SECOND)
+#define TURN_AFTER (100 * USEC_MSEC)
+#define LOOKS_AGAIN (5 * USEC_SECOND)
 #define REFLECTED_FOR (2 * USEC_MINUTE) /* beyond now, while one is wanted */
 #define AWAY_MOST (5 * USEC_MINUTE)
 #define HUSHED_REST 2
+#define GLANCE_EVERY (150 * USEC_SECOND) /* longer than routers remember */
+#define GLANCE_FOR (2 * USEC_SECOND)
 #define ROOM_FOR_ONE 40 /* actions that a link may need in a step */
-#define POLL_OTHERS USEC_SECOND
 
 /* Rows. */
+
+static void wipe(struct site_link *link)
+{
+	link_keys_wipe(&link->keys);
+	key_wipe(&link->memory.preshared);
+	key_wipe(&link->pair.private_key);
+	seal_wipe(&link->words);
+	meeting_end(&link->meeting);
+}
 
 struct site_link *site_link_of(const struct site *site, const struct row_id *member)
 {
 	return table_find(&site->links, member->bytes);
+}
+
+static void init_row(const struct site *site, struct site_link *link, const struct row_id *member)
+{
+	*link = (struct site_link){.member = *member,
+		.since = site->now,
+		.failed_at = -1,
+		.traffic_at = -1,
+		.next_at = site->now,
+		.budget_left = LINK_ATTEMPTS_MAX,
+		.budget_at = site->now,
+		.trial = {.at = -1, .rtt_us = -1}};
+	quiet_init(&link->quiet);
+	budget_init(&link->answers);
 }
 
 static bool is_idle(const struct site_link *link)
@@ -39,26 +64,19 @@ static struct site_link *make_row(struct site *site, const struct row_id *member
 		return link;
 	for (uint32_t i = site->links.count; i > 0 && site->links.count == site->links.capacity;
 		i--) {
-		const struct site_link *other = table_at(&site->links, i - 1);
+		struct site_link *other = table_at(&site->links, i - 1);
 		const struct member *whose = ledger_find(&site->ledger, &other->member);
 
-		if (is_idle(other) && (!whose || site_link_idleness(site, whose) != LINK_NEW))
-			table_remove(&site->links, i - 1);
+		if (!is_idle(other) || (whose && site_link_idleness(site, whose) == LINK_NEW))
+			continue;
+		wipe(other);
+		table_remove(&site->links, i - 1);
 	}
 	link = table_add(&site->links, member->bytes);
-	if (!link) {
+	if (link)
+		init_row(site, link, member);
+	else
 		site->counters[SITE_COUNT_LINK_FULL]++;
-		return NULL;
-	}
-	link->since = site->now;
-	link->failed_at = -1;
-	link->traffic_at = -1;
-	link->next_at = site->now;
-	link->trial.at = -1;
-	link->trial.rtt_us = -1;
-	link->budget_left = LINK_ATTEMPTS_MAX;
-	link->budget_at = site->now;
-	quiet_init(&link->quiet);
 	return link;
 }
 
@@ -75,11 +93,6 @@ void site_link_turn(
 	link->stage = stage;
 	link->reason = reason;
 	link->until = USEC_NEVER;
-}
-
-const struct site_pair *site_link_pair(const struct site *site)
-{
-	return &site->pairs[SITE_LINKS];
 }
 
 /* What is allowed, and what is wanted. */
@@ -190,15 +203,13 @@ bool site_links_rotate(const struct site *site)
 }
 
 /* Whether offers find their way. */
-enum link_reason site_link_obstacle(const struct site *site)
+enum link_reason site_link_obstacle(const struct site *site, const struct row_id *member)
 {
-	const struct site_peer *hub = site_peer_of(site, &site->hub);
+	bool silent = !site_peer_of(site, &site->hub) || site_hub_is_silent(site);
 
 	if (site_links_rotate(site))
 		return LINK_ROTATING;
-	if (!hub || hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN)
-		return LINK_HUB_SILENT;
-	return LINK_NEW;
+	return silent && !site_link_has_helper(site, member) ? LINK_HUB_SILENT : LINK_NEW;
 }
 
 /* Following the ledger. */
@@ -207,7 +218,7 @@ static void forget(struct site *site, struct site_actions *out, struct site_link
 {
 	site_link_route(site, link, out, false);
 	site_link_drop_peer(site, link, out);
-	link_keys_wipe(&link->keys);
+	wipe(link);
 }
 
 /* Returns false where there was no room for all. */
@@ -221,6 +232,7 @@ static bool review_rows(struct site *site, struct site_actions *out)
 			return false;
 		if (!member || !member->in_force) {
 			forget(site, out, link);
+			site_link_forget(site, link, out);
 			if (link->asked || link->unlinked)
 				site_save_wish(site, out, link, true);
 			table_remove(&site->links, i - 1);
@@ -237,9 +249,10 @@ static bool review(struct site *site, struct site_actions *out)
 {
 	if (!review_rows(site, out))
 		return false;
-	for (uint32_t i = 0;
-		i < site->ledger.members.count && site->options.links.when == SITE_WHEN_ALWAYS;
-		i++) {
+	/* Where the policy names nobody, nobody without a row is wanted: no certificate is read. */
+	if (site->options.links.when != SITE_WHEN_ALWAYS || site->options.links.count == 0)
+		return true;
+	for (uint32_t i = 0; i < site->ledger.members.count; i++) {
 		const struct member *member = table_at(&site->ledger.members, i);
 
 		if (site_link_idleness(site, member) == LINK_NEW)
@@ -255,12 +268,19 @@ void site_link_fail(struct site *site, struct site_link *link, struct site_actio
 {
 	site_link_route(site, link, out, false);
 	site_link_drop_peer(site, link, out);
+	link->recalls = false;
 	/* Where the other end has counted more, that counts. */
 	if (link->quiet.failures < link->trial.attempt)
 		link->quiet.failures = link->trial.attempt;
 	quiet_failed(&link->quiet, site->now, &site->prng);
 	link->failed_at = site->now;
 	link->has_path = false;
+	/* It was tried with what there was before. */
+	if (link->changed) {
+		quiet_reset(&link->quiet);
+		link->next_at = site->now;
+		link->changed = false;
+	}
 	if (link->quiet.failures >= HUSHED_REST)
 		site_reflect_hush(site);
 	site_link_turn(site, link, LINK_RESTS, reason);
@@ -268,29 +288,58 @@ void site_link_fail(struct site *site, struct site_link *link, struct site_actio
 
 static bool is_seen(const struct site *site, const struct site_link *link)
 {
-	return site_reflect_is_fresh(site) && site->reflector.seen_at >= link->fresh_from;
+	return site_reflect_is_fresh(site) && site_reflect_place(site)->seen_at >= link->fresh_from;
 }
 
 static void begin(struct site *site, struct site_link *link)
 {
 	site_link_turn(site, link, LINK_LOOKS, LINK_LOOKING);
 	link->until = site->now + LOOKS_WITHIN;
+	link->changed = false;
 	if (!is_seen(site, link))
 		site_reflect_now(site);
 }
 
-/* What there was before goes on being looked at: it may come back, or be all there is. */
-static void fall_back(struct site *site, struct site_link *link, enum link_reason reason)
+/*
+ * What there was before goes on being looked at: it may come back, or be all there is. What was
+ * ended does not: it may have been for what the other end may say no longer.
+ */
+void site_link_fall_back(struct site *site, struct site_link *link, struct site_actions *out,
+	enum link_reason reason)
 {
-	if (link->peer.told)
+	if (link->peer.ended) {
+		site_link_drop_peer(site, link, out);
+		site_link_forget(site, link, out);
+	}
+	if (site_link_recall(site, link, out))
+		return;
+	if (link->peer.told && !link->awaits)
 		site_link_turn(site, link, LINK_LIVES, LINK_DIED);
 	else
 		site_link_turn(site, link, LINK_RESTS, reason);
 }
 
+bool site_link_is_engaged(const struct site *site, const struct site_link *link)
+{
+	if (site->behaviour.class.allocation != BEHAVIOUR_PORTS_SEQUENTIAL)
+		return false;
+	for (uint32_t i = 0; i < site->links.count; i++) {
+		const struct site_link *other = table_at(&site->links, i);
+
+		if (other != link && (other->stage == LINK_OFFERS || other->stage == LINK_ANSWERS ||
+					     other->stage == LINK_MEETS))
+			return true;
+	}
+	return false;
+}
+
 static void look(struct site *site, struct site_link *link, struct site_actions *out)
 {
-	if (is_seen(site, link)) {
+	if (site_link_is_engaged(site, link)) {
+		link->next_at = site->now + TURN_AFTER +
+				(usec_t)prng_below(&site->prng, (uint32_t)TURN_AFTER);
+		site_link_fall_back(site, link, out, LINK_LOOKING);
+	} else if (is_seen(site, link)) {
 		site_link_offer(site, link, out);
 	} else if (site->now >= link->until) {
 		if (site_link_knows_places(site)) {
@@ -298,42 +347,69 @@ static void look(struct site *site, struct site_link *link, struct site_actions 
 			return;
 		}
 		link->next_at = site->now + LOOKS_AGAIN;
-		fall_back(site, link, LINK_UNSEEN);
+		site_link_fall_back(site, link, out, LINK_UNSEEN);
 	}
 }
 
 /* Ever more rarely: somebody who is away costs little. */
-static void miss_answer(struct site *site, struct site_link *link)
+static void miss_answer(struct site *site, struct site_link *link, struct site_actions *out)
 {
 	uint32_t doublings = link->unanswered < 9 ? link->unanswered : 9;
 
+	key_wipe(&link->pair.private_key);
 	link->unanswered++;
 	link->next_at = site->now + usec_min(USEC_SECOND << doublings, AWAY_MOST);
-	fall_back(site, link, LINK_UNANSWERED);
+	site_link_fall_back(site, link, out, LINK_UNANSWERED);
 }
 
 /*
  * From the second rest on nothing leaves by the links' port for this link, questions to the hub
- * included: they would keep alive what a router remembers wrongly of that port.
+ * included: they would keep alive what a router remembers wrongly of that port. Now and then there
+ * is a glance at whether this site is still seen at the same place; between two of them routers
+ * forget.
  */
 static bool is_hushed(const struct site *site, const struct site_link *link)
 {
 	return link->quiet.failures >= HUSHED_REST && site->now < quiet_until(&link->quiet);
 }
 
-static void rest(struct site *site, struct site_link *link, const struct member *member)
+/* That the hub is silent is understood later than that nothing was answered. */
+static bool may_recall(
+	const struct site *site, const struct site_link *link, enum link_reason against)
+{
+	return site->now >= quiet_until(&link->quiet) &&
+	       (link->reason == LINK_UNSEEN || link->reason == LINK_UNANSWERED ||
+		       (against == LINK_HUB_SILENT && site->now >= link->next_at));
+}
+
+static void rest(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct member *member)
 {
 	enum link_reason idleness = site_link_idleness(site, member);
-	enum link_reason against = idleness == LINK_NEW ? site_link_obstacle(site) : idleness;
+	enum link_reason against = idleness == LINK_NEW ? site_link_obstacle(site, &link->member)
+							: idleness;
 
+	if (against != LINK_HUB_SILENT && link->awaits)
+		site_link_drop_peer(site, link, out);
+	if (against == LINK_HUB_SILENT && site_hub_seems_silent(site))
+		site_link_await(site, link, out);
+	if (idleness == LINK_NEW && may_recall(site, link, against) &&
+		site_link_recall(site, link, out))
+		return;
 	/* What failed is worth knowing until it is tried again. */
 	if (against != LINK_NEW) {
 		if (link->failed_at < 0)
 			site_link_turn(site, link, LINK_RESTS, against);
 		return;
 	}
-	if (!is_hushed(site, link))
+	if (!is_hushed(site, link)) {
 		site_reflect_want(site, site->now + REFLECTED_FOR);
+		site->glance_at = site->now + GLANCE_EVERY;
+	} else if (site->now >= site->glance_at) {
+		site_reflect_want(site, site->now + GLANCE_FOR);
+		site_reflect_now(site);
+		site->glance_at = site->now + GLANCE_EVERY;
+	}
 	/* What was waited for is known now. */
 	if (link->reason == LINK_UNSEEN && is_seen(site, link))
 		link->next_at = site->now;
@@ -376,7 +452,15 @@ static bool is_dead(const struct site_link *link)
 static bool has_moved(const struct site *site, const struct site_link *link)
 {
 	return is_dead(link) && is_seen(site, link) &&
-	       !endpoint_equal(&site->reflector.seen, &link->seen_as);
+	       !endpoint_equal(&site_reflect_place(site)->seen, &link->seen_as);
+}
+
+/* From a link that there was, and that did not rest: nobody asks yet where this site is seen. */
+static void begin_anew(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	begin(site, link);
+	site_reflect_want(site, site->now + REFLECTED_FOR);
+	look(site, link, out);
 }
 
 static void live(struct site *site, struct site_link *link, struct site_actions *out,
@@ -390,11 +474,23 @@ static void live(struct site *site, struct site_link *link, struct site_actions 
 		site_link_release(site, link, out);
 	site_link_step_path(site, link, out);
 	if (link->stage != LINK_LIVES || !wanted || !has_moved(site, link) ||
-		site->now < link->next_at || site_link_obstacle(site) != LINK_NEW)
+		site->now < link->next_at || site_link_obstacle(site, &link->member) != LINK_NEW)
 		return;
 	/* What was there does not come back: another way is looked for at once. */
-	begin(site, link);
-	site_reflect_want(site, site->now + REFLECTED_FOR);
+	begin_anew(site, link, out);
+}
+
+/* Both know that it has ended, but for packets on their way. Its owner may want it again. */
+static void leave(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct member *member)
+{
+	if (link->awaited == 0 && link->reason != LINK_THEY_ENDED &&
+		site_link_idleness(site, member) == LINK_NEW &&
+		site_link_obstacle(site, &link->member) == LINK_NEW) {
+		begin_anew(site, link, out);
+		return;
+	}
+	site_link_step_leave(site, link, out);
 }
 
 static void step_one(struct site *site, struct site_link *link, struct site_actions *out)
@@ -404,7 +500,7 @@ static void step_one(struct site *site, struct site_link *link, struct site_acti
 	if (!member || is_withdrawn(site, link, out, member))
 		return;
 	if (link->stage == LINK_RESTS)
-		rest(site, link, member);
+		rest(site, link, out, member);
 	switch (link->stage) {
 	case LINK_RESTS:
 	case LINK_STAGES:
@@ -420,7 +516,7 @@ static void step_one(struct site *site, struct site_link *link, struct site_acti
 		if (link->stage != LINK_OFFERS)
 			return;
 		if (site->now >= link->until && !site_link_offer_again(site, link, out))
-			miss_answer(site, link);
+			miss_answer(site, link, out);
 		return;
 	case LINK_ANSWERS:
 		if (site_reflect_is_fresh(site) || site->now >= link->until)
@@ -438,7 +534,7 @@ static void step_one(struct site *site, struct site_link *link, struct site_acti
 		live(site, link, out, member);
 		return;
 	case LINK_LEAVES:
-		site_link_step_leave(site, link, out);
+		leave(site, link, out, member);
 		return;
 	}
 }
@@ -485,10 +581,11 @@ static usec_t rest_wakeup(const struct site *site, const struct site_link *link)
 	usec_t at = link->next_at > quiet_until(&link->quiet) ? link->next_at
 							      : quiet_until(&link->quiet);
 
-	if (!member || site_link_idleness(site, member) != LINK_NEW ||
-		site_link_obstacle(site) != LINK_NEW)
+	if (!member || site_link_idleness(site, member) != LINK_NEW)
 		return USEC_NEVER;
-	return at;
+	if (site_link_obstacle(site, &link->member) != LINK_NEW)
+		return link->memory.kept && at > site->now ? at : USEC_NEVER;
+	return is_hushed(site, link) ? usec_min(at, site->glance_at) : at;
 }
 
 /* When a wish ends by itself. */
@@ -551,9 +648,16 @@ void site_links_clear(struct site *site)
 {
 	for (uint32_t i = site->links.count; i > 0; i--) {
 		struct site_link *link = table_at(&site->links, i - 1);
+		struct site_link kept = *link;
 
-		link_keys_wipe(&link->keys);
-		if (!link->asked && !link->unlinked)
+		wipe(link);
+		init_row(site, link, &kept.member);
+		link->asked = kept.asked;
+		link->unlinked = kept.unlinked;
+		link->asked_until = kept.asked_until;
+		link->memory = kept.memory;
+		wipe(&kept);
+		if (!link->asked && !link->unlinked && !link->memory.kept)
 			table_remove(&site->links, i - 1);
 	}
 	site->links_poll_at = USEC_NEVER;
@@ -568,6 +672,8 @@ void site_links_reset(struct site *site)
 		link->unanswered = 0;
 		if (link->stage == LINK_RESTS || link->stage == LINK_LIVES)
 			link->next_at = site->now;
+		else
+			link->changed = true;
 		if (link->stage == LINK_LIVES && link->has_path)
 			path_doubted(&link->path, site->now);
 	}
@@ -576,6 +682,7 @@ void site_links_reset(struct site *site)
 void site_links_resumed(struct site *site)
 {
 	site_links_reset(site);
+	site_reflect_anew(site);
 	for (uint32_t i = 0; i < site->links.count; i++) {
 		struct site_link *link = table_at(&site->links, i);
 
@@ -693,6 +800,15 @@ void site_link_command(
 		link->next_at = site->now;
 	site_save_wish(site, out, link, false);
 	site_done(command, out);
+}
+
+void site_link_restore_memory(
+	struct site *site, const struct row_id *member, const struct link_memory *memory)
+{
+	struct site_link *link = make_row(site, member);
+
+	if (link)
+		link->memory = *memory;
 }
 
 bool site_link_restore(struct site *site, const struct row_id *member, uint8_t wish, uint64_t until)

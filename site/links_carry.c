@@ -8,7 +8,6 @@
  * comes, whichever way the other end has chosen. Words go by the hub, sealed with the link's own
  * key: a hub can keep them back, and no more.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "gossip/envelope.h"
@@ -21,7 +20,8 @@
 #define CALLS_MAX 5
 #define CALL_AGAIN (400 * USEC_MSEC)
 #define PATH_AGAIN (10 * USEC_SECOND)
-#define ANSWERS_PER_SECOND 20 /* at most ten probes a second come, in a burst */
+#define RECALL_FOR (20 * USEC_SECOND) /* WireGuard itself calls every 5 s */
+#define ANSWERS_PER_SECOND 20         /* at most ten probes a second come, in a burst */
 #define ANSWERS_BURST 40
 
 /* What WireGuard counts of a packet beside its padded bytes, of a keepalive, of a handshake. */
@@ -122,6 +122,7 @@ void site_link_add_peer(struct site *site, struct site_link *link, struct site_a
 		.key = other.links,
 		.certificate = member->certificate_hash,
 		.heard_at = site->now};
+	link->awaits = false;
 	tell_peer(link, out, 0);
 	each_prefix(site, link, out, allow);
 	/* Its networks get routes of their own, which lead to the hub for now. */
@@ -134,12 +135,15 @@ void site_link_drop_peer(struct site *site, struct site_link *link, struct site_
 	struct site_action *action;
 
 	link->has_path = false;
+	link->awaits = false;
+	link->awaited = 0;
 	if (!link->peer.told)
 		return;
 	action = site_emit(out, SITE_PEER_REMOVE);
 	action->interface = SITE_LINKS;
 	action->allow.key = link->peer.key;
 	link->peer.told = false;
+	link->peer.ended = false;
 	sync_disconnect(&site->sync, &link->member);
 }
 
@@ -171,6 +175,71 @@ static void call_again(struct site *site, struct site_link *link, struct site_ac
 	link->path = path;
 	link->has_path = true;
 	site_link_call(site, link, out);
+}
+
+/* Where it was met last. */
+
+static void remember(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	const struct link_memory now = {.kept = true,
+		.place = link->found,
+		.preshared = link->keys.preshared,
+		.certificate = link->peer.certificate};
+	struct link_memory *memory = &link->memory;
+
+	if (memory->kept && endpoint_equal(&memory->place, &now.place) &&
+		key_equal(&memory->preshared, &now.preshared) &&
+		hash_equal(&memory->certificate, &now.certificate))
+		return;
+	*memory = now;
+	if (site_room(out) > 0)
+		site_save_memory(site, out, link);
+}
+
+void site_link_forget(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	if (!link->memory.kept)
+		return;
+	key_wipe(&link->memory.preshared);
+	link->memory = (struct link_memory){.kept = false};
+	if (site_room(out) > 0)
+		site_save_memory(site, out, link);
+}
+
+/* Whether it is still the same one, with the same keys. */
+static bool is_remembered(const struct site *site, const struct site_link *link)
+{
+	const struct member *member = ledger_find(&site->ledger, &link->member);
+
+	return link->memory.kept && member && member->in_force &&
+	       hash_equal(&link->memory.certificate, &member->certificate_hash);
+}
+
+void site_link_await(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	if (link->peer.told || !is_remembered(site, link))
+		return;
+	link->keys.preshared = link->memory.preshared;
+	link->initiates = false;
+	site_link_add_peer(site, link, out);
+	link->awaits = true;
+}
+
+bool site_link_recall(struct site *site, struct site_link *link, struct site_actions *out)
+{
+	if (!site_hub_seems_silent(site) || !is_remembered(site, link) || link->has_path)
+		return false;
+	site_link_await(site, link, out);
+	link->found = link->memory.place;
+	link->initiates = true;
+	link->recalls = true;
+	link->calls = 0;
+	link->changed = false;
+	link->trial = (struct link_trial){.at = site->now, .places = 1, .rtt_us = -1};
+	site_link_turn(site, link, LINK_CALLS, LINK_RECALLING);
+	link->until = site->now + RECALL_FOR;
+	site_link_call(site, link, out);
+	return true;
 }
 
 /* Routes. */
@@ -216,6 +285,27 @@ void site_link_send(struct site *site, struct site_actions *out, const struct ro
 		link->peer.own_tx += wire_size(size);
 }
 
+bool site_link_place(const struct site *site, const struct row_id *member, struct endpoint *ret)
+{
+	const struct site_link *link = site_link_of(site, member);
+
+	if (!link || !site_links_carry(site, member) ||
+		link->found.address.family != ADDRESS_IPV4 ||
+		!candidate_is_public(&link->found.address))
+		return false;
+	*ret = link->found;
+	return true;
+}
+
+void site_send_member(struct site *site, struct site_actions *out, const struct row_id *member,
+	const struct address *to, const void *bytes, size_t size)
+{
+	if (site_links_carry(site, member))
+		site_link_send(site, out, member, to, bytes, size);
+	else
+		site_send(out, &site->collective.address, to, SITE_PORT, bytes, size);
+}
+
 static struct address address_of(const struct site *site, const struct site_link *link)
 {
 	const struct member *member = ledger_find(&site->ledger, &link->member);
@@ -252,7 +342,7 @@ static void say(struct site *site, struct site_link *link, struct site_actions *
 	uint8_t bytes[ENVELOPE_SIZE_MAX];
 	struct wire_writer writer;
 
-	if (site_room(out) == 0)
+	if (site_room(out) == 0 || !link->has_words)
 		return;
 	envelope_begin(&writer, bytes, sizeof bytes, ENVELOPE_PATH, ENVELOPE_HEAD + 1,
 		&site->ledger.collective, 0);
@@ -287,6 +377,7 @@ void site_link_leave(struct site *site, struct site_link *link, struct site_acti
 {
 	site_link_route(site, link, out, false);
 	link->has_path = false;
+	link->peer.ended = true;
 	site_link_turn(site, link, LINK_LEAVES, reason);
 	ask(site, link, out, WORD_END);
 }
@@ -305,6 +396,7 @@ static void be_left(struct site *site, struct site_link *link, struct site_actio
 		return;
 	site_link_route(site, link, out, false);
 	link->has_path = false;
+	link->peer.ended = true;
 	link->awaited = 0;
 	link->invited = false;
 	site_link_turn(site, link, LINK_LEAVES, LINK_THEY_ENDED);
@@ -322,11 +414,12 @@ static void step_word(struct site *site, struct site_link *link, struct site_act
 		return;
 	}
 	/* Nobody answers: then nobody minds. */
-	if (link->awaited == WORD_RELEASE)
+	if (link->awaited == WORD_RELEASE) {
 		site_link_leave(site, link, out, LINK_ENDING);
-	else
-		link->until = site->now;
-	link->awaited = link->stage == LINK_LEAVES && link->until > site->now ? WORD_END : 0;
+		return;
+	}
+	link->until = site->now;
+	link->awaited = 0;
 }
 
 void site_link_step_leave(struct site *site, struct site_link *link, struct site_actions *out)
@@ -337,6 +430,7 @@ void site_link_step_leave(struct site *site, struct site_link *link, struct site
 	if (site->now < link->until)
 		return;
 	site_link_drop_peer(site, link, out);
+	site_link_forget(site, link, out);
 	site_log(out, SITE_LOG_LINK_ENDED, name_of(site, link, &other), 0);
 	site_link_turn(site, link, LINK_RESTS, link->reason);
 	link->next_at = site->now + (link->reason == LINK_THEY_ENDED ? WORD_AGAIN : 0);
@@ -353,6 +447,9 @@ static void take_way(
 
 	site_link_route(site, link, out, way == PATH_DIRECT);
 	if (way == PATH_DIRECT) {
+		rtt = rtt < 0 ? link->trial.rtt_us : rtt;
+		remember(site, link, out);
+		link->recalls = false;
 		site_log(out, SITE_LOG_LINK_DIRECT, name_of(site, link, &other), rtt);
 		quiet_reset(&link->quiet);
 		link->unanswered = 0;
@@ -376,13 +473,19 @@ static void take_way(
 /* The path will not come back by itself; without a hub it is the only one there is. */
 static void give_up(struct site *site, struct site_link *link, struct site_actions *out)
 {
+	if (link->stage == LINK_CALLS && link->recalls && site->now < link->until) {
+		begin_path(site, link);
+		return;
+	}
 	if (link->stage == LINK_CALLS) {
 		site_link_fail(site, link, out, LINK_NO_HANDSHAKE);
 		return;
 	}
-	if (site_link_obstacle(site) == LINK_HUB_SILENT) {
+	if (site_hub_seems_silent(site)) {
 		link->has_path = false;
 		link->call_again_at = site->now + PATH_AGAIN;
+		/* It is to be noticed that the hub is back. */
+		site_reflect_want(site, site->now + 2 * PATH_AGAIN);
 		return;
 	}
 	site_link_route(site, link, out, false);
@@ -447,7 +550,8 @@ void site_link_step_path(struct site *site, struct site_link *link, struct site_
 
 usec_t site_link_path_wakeup(const struct site *site, const struct site_link *link)
 {
-	usec_t at = link->awaited != 0 ? link->word_at : USEC_NEVER;
+	bool speaks = link->stage == LINK_LIVES || link->stage == LINK_LEAVES;
+	usec_t at = speaks && link->awaited != 0 ? link->word_at : USEC_NEVER;
 
 	(void)site;
 	if (link->stage == LINK_LEAVES)
@@ -473,12 +577,21 @@ bool site_link_heard(
 		return false;
 	link->peer.own_rx += wire_size(size);
 	link->peer.heard_at = site->now;
-	if (link->has_path || (link->stage != LINK_MEETS && link->stage != LINK_CALLS))
+	/* What was dead may be well again. */
+	if (link->has_path && link->path.dead_at != USEC_NEVER)
+		path_doubted(&link->path, site->now);
+	if (link->has_path || (link->stage != LINK_MEETS && link->stage != LINK_CALLS &&
+				      link->stage != LINK_RESTS && link->stage != LINK_LIVES))
 		return true;
 	/* The other end has called, and its session is confirmed: now this end may speak, too. */
+	if (link->stage == LINK_RESTS || link->stage == LINK_LIVES)
+		link->initiates = false;
+	link->awaits = false;
 	site_link_turn(site, link, LINK_CALLS, LINK_CALLING);
+	link->until = site->now + PATH_AGAIN;
 	tell_peer(link, out, SITE_KEEPALIVE_S);
 	begin_path(site, link);
+	path_heard(&link->path, site->now);
 	follow_path(site, link, out);
 	return true;
 }
@@ -550,7 +663,7 @@ void site_link_take_word(struct site *site, const struct site_event *event,
 	const uint8_t *sealed;
 	size_t size = 0;
 
-	if (!link || site_room(out) < SITE_ACTIONS_MAX / 2 ||
+	if (!link || !link->has_words || site_room(out) < SITE_ACTIONS_MAX / 2 ||
 		envelope_open(&envelope, ENVELOPE_PATH, ENVELOPE_HEAD + 1, &site->ledger.collective,
 			event->datagram.bytes, event->datagram.size) < 0)
 		return;

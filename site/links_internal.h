@@ -55,10 +55,12 @@ enum link_reason {
 	LINK_MEETING,
 	LINK_NOT_MET,
 	LINK_CALLING,
+	LINK_RECALLING,
 	LINK_NO_HANDSHAKE,
 	LINK_DIRECT,
 	LINK_HUB_BETTER,
 	LINK_DIED,
+	LINK_HELD, /* it is good again, but has changed too often */
 	LINK_ENDING,
 	LINK_THEY_ENDED,
 	LINK_REASONS,
@@ -66,14 +68,12 @@ enum link_reason {
 
 /* What the last attempt showed. */
 struct link_trial {
-	usec_t at;    /* -1: there was none */
-	bool offered; /* by us */
+	usec_t at; /* -1: there was none */
 	uint8_t attempt;
 	uint8_t places;  /* of the other end that were tried */
 	uint8_t refused; /* that were not */
 	uint32_t heard;  /* datagrams of the other end */
-	uint32_t sent;
-	bool remapped; /* it came from another port than it had named */
+	bool remapped;   /* it came from another port than it had named */
 	bool same_home;
 	enum offer_verdict verdict;
 	struct nat_class theirs;
@@ -84,6 +84,7 @@ struct link_trial {
 /* The peer in WireGuard. */
 struct link_peer {
 	bool told;
+	bool ended; /* one end has said so: nothing goes there any more */
 	struct key key;
 	struct hash certificate; /* that it follows from */
 	uint64_t rx_bytes;
@@ -95,6 +96,14 @@ struct link_peer {
 	uint64_t rx_over; /* that it had counted then, and that nobody has accounted for */
 	bool counted;
 	usec_t heard_at;
+};
+
+/* Where and how it was met last: kept on disk, for when the hub is gone. */
+struct link_memory {
+	bool kept;
+	struct endpoint place;
+	struct key preshared;
+	struct hash certificate;
 };
 
 /* What the ledger says of a member. */
@@ -126,12 +135,18 @@ struct site_link {
 	usec_t next_at;
 	usec_t until; /* of the stage */
 	uint32_t unanswered;
+	uint32_t busy;        /* answers in a row that said so */
 	usec_t failed_at;     /* -1: it did not */
 	uint32_t budget_left; /* attempts that others may cause */
 	usec_t budget_at;
 	usec_t fresh_from;    /* what was seen before says nothing of where we are now */
+	bool changed;         /* something, while an attempt went on */
 	uint64_t their_clock; /* of the last offer that was taken */
 	uint64_t our_clock;
+
+	struct link_memory memory;
+	bool awaits;  /* whoever calls with the keys of then is let in, and nothing more */
+	bool recalls; /* it is called where it was met last */
 
 	/* An attempt. */
 	struct offer_pair pair;
@@ -143,6 +158,8 @@ struct site_link {
 	uint8_t sent_times;
 	struct offer theirs; /* that is to be answered */
 	struct hash theirs_hash;
+	bool helped; /* it was passed on by this member: the answer goes that way, too */
+	struct row_id helper;
 	struct link_keys keys;
 	bool offerer;
 	bool initiates;
@@ -158,6 +175,7 @@ struct site_link {
 	struct budget answers; /* to probes */
 	bool has_path;
 	struct path path;
+	bool has_words; /* there was a meeting, and both ends know the key */
 	struct seal words;
 	uint8_t awaited; /* the word that was said and is not answered; 0: none */
 	usec_t word_at;
@@ -179,12 +197,19 @@ enum link_reason site_link_idleness(const struct site *site, const struct member
 /* New keys are certified, or in use and not proven: links that are there have to end. */
 bool site_links_rotate(const struct site *site);
 /* Whether offers find their way. LINK_NEW: they do. */
-enum link_reason site_link_obstacle(const struct site *site);
+enum link_reason site_link_obstacle(const struct site *site, const struct row_id *member);
+/* Whether another attempt is going on with which this one would not agree: where ports follow each
+ * other, each uses up what was foretold to the others. */
+bool site_link_is_engaged(const struct site *site, const struct site_link *link);
+/* It is not tried now: what there was before goes on being looked at. */
+void site_link_fall_back(struct site *site, struct site_link *link, struct site_actions *out,
+	enum link_reason reason);
+/* What was kept of it. */
+void site_link_restore_memory(
+	struct site *site, const struct row_id *member, const struct link_memory *memory);
 /* It came to nothing: a new attempt when routers have forgotten. */
 void site_link_fail(struct site *site, struct site_link *link, struct site_actions *out,
 	enum link_reason reason);
-/* The pair of keys that our end of links has now. */
-const struct site_pair *site_link_pair(const struct site *site);
 
 /* links_meet.c */
 
@@ -198,6 +223,28 @@ void site_link_answer(struct site *site, struct site_link *link, struct site_act
 void site_link_meet(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct meeting_actions *actions);
 
+/* links_relay.c */
+
+/* An offer or an answer that is on its way. */
+struct link_letter {
+	const uint8_t *bytes;
+	size_t size;
+	bool urgent; /* nobody answered before: who is linked with us may pass it on */
+	bool helped; /* this member passed it on, and passes on what is said to it */
+	struct row_id helper;
+};
+
+/* Sends one. */
+void site_link_post(struct site *site, struct site_actions *out, const struct member *to,
+	const struct link_letter *letter);
+
+/* Whether there is somebody who might pass it on. */
+bool site_link_has_helper(const struct site *site, const struct row_id *to);
+
+/* Takes a letter that somebody passed on, or passes it on. Returns whether it is for this site. */
+bool site_link_enclosed(struct site *site, const struct site_event *event, struct site_actions *out,
+	const struct row_id *sender, struct row_id *ret_from, struct link_letter *ret);
+
 /* links_carry.c */
 
 /* The networks around an address in which no place may be. */
@@ -210,6 +257,15 @@ void site_link_drop_peer(struct site *site, struct site_link *link, struct site_
 
 /* Begins WireGuard's handshake with the place that was found. */
 void site_link_call(struct site *site, struct site_link *link, struct site_actions *out);
+
+/* Where the other end of a living link is met on the internet. */
+bool site_link_place(const struct site *site, const struct row_id *member, struct endpoint *ret);
+
+/* Calls it where it was met last, since nobody carries offers. Returns false where it never was. */
+bool site_link_recall(struct site *site, struct site_link *link, struct site_actions *out);
+/* Until then whoever calls with the keys of that time is let in. */
+void site_link_await(struct site *site, struct site_link *link, struct site_actions *out);
+void site_link_forget(struct site *site, struct site_link *link, struct site_actions *out);
 
 /* Leads its networks this way. */
 void site_link_route(
@@ -227,6 +283,10 @@ void site_link_take_word(struct site *site, const struct site_event *event,
 	struct site_actions *out, const struct row_id *sender);
 
 /* why.c */
+
+/* Whether such a router calls from ports that nobody can know. */
+bool site_link_is_elusive(const struct nat_class *class);
+
 enum link_reason site_link_reason(const struct site *site, const struct member *member);
 
 /* A sentence with one "%s" for the member's name; a word for scripts. NULL behind the last. */

@@ -16,10 +16,11 @@
 #define QUIET_AT_LEAST (35 * USEC_SECOND)
 #define OFFER_TIMES 4
 #define CLOCK_STALE_MS (5 * 60 * 1000)
-#define OFFERS_PER_SECOND 20
-#define OFFERS_BURST 60
+#define OFFERS_PER_SECOND 100 /* of all members together */
+#define OFFERS_BURST 200
 #define ATTEMPT_EVERY (15 * USEC_SECOND)
 #define ATTEMPTS_MAX UINT8_MAX
+#define BUSY_MOST 6 /* doublings of what is waited for one who is busy */
 
 /* Where we are. */
 
@@ -70,9 +71,15 @@ static void add_seen(const struct site *site, struct candidates *places)
 
 	for (uint32_t i = 0; i < count; i++)
 		add_place(site, places, CANDIDATE_PREDICTED, &guesses[i]);
-	if (count == 0 && site->reflector.seen.address.family != ADDRESS_NONE &&
-		site->now - site->reflector.seen_at <= BEHAVIOUR_KEPT_FOR)
-		add_place(site, places, CANDIDATE_HUB, &site->reflector.seen);
+	for (uint32_t i = 0; i < SITE_REFLECTORS && count == 0; i++) {
+		const struct site_reflector *by = &site->reflectors[i];
+
+		if (by->seen.address.family != ADDRESS_NONE &&
+			site->now - by->seen_at <= BEHAVIOUR_KEPT_FOR)
+			add_place(site, places,
+				i == SITE_REFLECTOR_HUB ? CANDIDATE_HUB : CANDIDATE_REFLECTED,
+				&by->seen);
+	}
 }
 
 void site_link_places(const struct site *site, struct candidates *ret)
@@ -95,21 +102,16 @@ bool site_link_knows_places(const struct site *site)
 	return places.count > 0 && places.items[places.count - 1].kind != CANDIDATE_LAN;
 }
 
-static bool has_fresh_receipt(const struct site *site)
+static bool has_fresh_receipt(const struct site *site, const struct site_reflector *by)
 {
-	return site->reflector.has_receipt &&
-	       receipt_is_fresh(&site->reflector.receipt, site_wall(site));
+	return by->has_receipt && receipt_is_fresh(&by->receipt, site_wall(site));
 }
 
 static struct nat_class own_class(const struct site *site)
 {
 	const struct behaviour_class *seen = &site->behaviour.class;
-	enum behaviour_scope mapping = seen->mapping;
 
-	/* A router that goes by the address, and not by the port, is a rare one. */
-	if (mapping == BEHAVIOUR_UNKNOWN && behaviour_facts(&site->behaviour).is_one_port)
-		mapping = BEHAVIOUR_INDEPENDENT;
-	return (struct nat_class){.mapping = (uint8_t)mapping,
+	return (struct nat_class){.mapping = (uint8_t)behaviour_mapping(&site->behaviour),
 		.filtering = (uint8_t)seen->filtering,
 		.allocation = (uint8_t)seen->allocation};
 }
@@ -122,11 +124,12 @@ static bool clock_is_off(const struct site *site)
 /* What we say of ourselves, in an offer or in an answer. */
 static void describe(const struct site *site, struct site_link *link, struct offer *ret)
 {
+	const struct site_reflector *seen = site_reflect_place(site);
 	struct candidates places;
 	uint64_t clock = site_wall(site);
 
 	site_link_places(site, &places);
-	link->seen_as = site->reflector.seen;
+	link->seen_as = seen ? seen->seen : (struct endpoint){.port = 0};
 	link->our_clock = clock > link->our_clock ? clock : link->our_clock + 1;
 	*ret = (struct offer){
 		.clock = link->our_clock, .nat = own_class(site), .clock_off = clock_is_off(site)};
@@ -135,8 +138,10 @@ static void describe(const struct site *site, struct site_link *link, struct off
 	for (uint32_t i = 0; i < places.count; i++)
 		ret->candidates[ret->candidate_count++] = (struct offer_candidate){
 			(uint8_t)places.items[i].kind, places.items[i].endpoint};
-	if (has_fresh_receipt(site))
-		ret->receipts[ret->receipt_count++] = site->reflector.receipt;
+	for (uint32_t i = 0; i < SITE_REFLECTORS; i++) {
+		if (has_fresh_receipt(site, &site->reflectors[i]))
+			ret->receipts[ret->receipt_count++] = site->reflectors[i].receipt;
+	}
 }
 
 /* Writing. */
@@ -146,7 +151,7 @@ static struct offer_ends ends_of(const struct site *site, const struct certifica
 	return (struct offer_ends){.collective = &site->ledger.collective,
 		.crypto = site->options.crypto,
 		.own = &site->identity,
-		.own_links = &site_link_pair(site)->secret,
+		.own_links = &site->pairs[SITE_LINKS].secret,
 		.other_site = other ? &other->site : NULL,
 		.other_links = other ? &other->links : NULL};
 }
@@ -155,12 +160,14 @@ static struct offer_ends ends_of(const struct site *site, const struct certifica
 static void send_again(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct member *member)
 {
-	struct certificate other;
+	const struct link_letter letter = {.bytes = link->sent,
+		.size = link->sent_size,
+		.urgent = link->stage == LINK_OFFERS,
+		.helped = link->stage != LINK_OFFERS && link->helped,
+		.helper = link->helper};
 
-	ledger_certificate(&site->ledger, member, &other);
 	link->sent_times++;
-	site_send(out, &site->collective.address, &other.address, SITE_PORT, link->sent,
-		link->sent_size);
+	site_link_post(site, out, member, &letter);
 }
 
 static usec_t hub_rtt(const struct site *site, const struct site_link *link)
@@ -169,8 +176,8 @@ static usec_t hub_rtt(const struct site *site, const struct site_link *link)
 
 	if (link->has_path)
 		rtt = path_measured(&link->path, PATH_HUB).rtt_us;
-	if (rtt < 0 && site->reflector.seen_at > 0)
-		rtt = 2 * site->reflector.rtt_us;
+	if (rtt < 0 && site->reflectors[SITE_REFLECTOR_HUB].seen_at > 0)
+		rtt = 2 * site->reflectors[SITE_REFLECTOR_HUB].rtt_us;
 	return rtt < 0 ? HUB_RTT_UNKNOWN : rtt;
 }
 
@@ -204,11 +211,9 @@ void site_link_offer(struct site *site, struct site_link *link, struct site_acti
 	link->sent_times = 0;
 	link->offered_at = site->now;
 	link->offerer = true;
-	link->trial = (struct link_trial){.at = site->now,
-		.offered = true,
-		.attempt = offer.attempt,
-		.ours = offer.nat,
-		.rtt_us = -1};
+	link->trial = (struct link_trial){
+		.at = site->now, .attempt = offer.attempt, .ours = offer.nat, .rtt_us = -1};
+	link->helped = false;
 	send_again(site, link, out, member);
 	site_link_turn(site, link, LINK_OFFERS, LINK_OFFERED);
 	link->until = site->now + patience(site, link);
@@ -236,8 +241,9 @@ static void prove(const struct site *site, const struct member *member, const st
 		const struct member *reflector = ledger_find(&site->ledger, &id);
 		struct certificate certificate;
 
-		/* Of who sees others, only hubs are believed. */
-		if (!reflector || !reflector->in_force || !reflector->hub ||
+		/* Of who sees others, hubs are believed, and whom we would meet ourselves. */
+		if (!reflector || !reflector->in_force || reflector == member ||
+			(!reflector->hub && site_link_objection(site, reflector) != LINK_NEW) ||
 			!receipt_is_fresh(receipt, site_wall(site)))
 			continue;
 		ledger_certificate(&site->ledger, reflector, &certificate);
@@ -257,8 +263,10 @@ static void choose_places(const struct site *site, struct site_link *link,
 
 	candidates_init(&places);
 	prove(site, member, theirs, &proof);
-	if (has_fresh_receipt(site))
-		ours.receipts[ours.receipt_count++] = site->reflector.receipt.seen;
+	for (uint32_t i = 0; i < SITE_REFLECTORS; i++) {
+		if (has_fresh_receipt(site, &site->reflectors[i]))
+			ours.receipts[ours.receipt_count++] = site->reflectors[i].receipt.seen;
+	}
 	link->trial.same_home = candidate_same_home(&ours, &proof);
 	for (uint32_t i = 0; i < theirs->candidate_count; i++)
 		add_place(site, &places, (enum candidate_kind)theirs->candidates[i].kind,
@@ -277,21 +285,13 @@ static void choose_places(const struct site *site, struct site_link *link,
 	link->trial.refused = (uint8_t)(theirs->candidate_count - options->count - expected);
 }
 
-static bool is_elusive(const struct site *site)
-{
-	const struct behaviour_class *seen = &site->behaviour.class;
-
-	return seen->mapping > BEHAVIOUR_INDEPENDENT &&
-	       seen->allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
-}
-
 static void begin_meeting(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct member *member, const struct offer *theirs, usec_t rtt)
 {
 	struct meeting_options options = {.offerer = link->offerer,
 		.attempt = link->offerer ? link->trial.attempt : theirs->attempt,
 		.hub_rtt = rtt,
-		.elusive = is_elusive(site),
+		.elusive = site_link_is_elusive(&link->trial.ours),
 		.probe = link->keys.probe};
 	struct meeting_actions actions;
 
@@ -302,6 +302,7 @@ static void begin_meeting(struct site *site, struct site_link *link, struct site
 	link->listen_until = site->now + LISTEN_FOR;
 	seal_wipe(&link->words);
 	seal_init(&link->words, "collective path", &link->keys.path, link->offerer);
+	link->has_words = true;
 	link->trial.theirs = theirs->nat;
 	link->has_path = false;
 	link->calls = 0;
@@ -319,78 +320,99 @@ static void make_way(struct site *site, struct site_link *link, struct site_acti
 
 /* Answering. */
 
+/* Writes an answer. Returns its size, or less than 0. */
+static int write_answer(const struct site *site, const struct offer *answer,
+	const struct certificate *other, const struct offer *theirs, const struct offer_pair *pair,
+	uint8_t bytes[static OFFER_SIZE_MAX])
+{
+	struct offer_ends ends = ends_of(site, other);
+
+	return offer_write(answer, &ends, pair, theirs, bytes);
+}
+
 /* An answer that says no. Who is refused learns nothing of where we are. */
 static void refuse(struct site *site, struct site_actions *out, const struct member *member,
-	const struct offer *theirs, const struct hash *hash, enum offer_verdict verdict)
+	const struct offer *theirs, const struct hash *hash, const struct link_letter *came,
+	enum offer_verdict verdict)
 {
 	const struct offer answer = {
 		.is_answer = true, .clock = site_wall(site), .offer = *hash, .verdict = verdict};
+	struct link_letter letter = *came;
 	uint8_t bytes[OFFER_SIZE_MAX];
 	struct offer_pair pair;
 	struct certificate other;
-	struct offer_ends ends;
 	int size;
 
 	ledger_certificate(&site->ledger, member, &other);
-	ends = ends_of(site, &other);
 	offer_pair_draw(&pair, &site->prng);
-	size = offer_write(&answer, &ends, &pair, theirs, bytes);
+	size = write_answer(site, &answer, &other, theirs, &pair, bytes);
 	key_wipe(&pair.private_key);
+	letter.bytes = bytes;
+	letter.size = (size_t)(size > 0 ? size : 0);
 	if (size > 0)
-		site_send(out, &site->collective.address, &other.address, SITE_PORT, bytes,
-			(size_t)size);
+		site_link_post(site, out, member, &letter);
+}
+
+/* Says yes, and has the keys of the meeting. Returns false where the offer's own is none. */
+static bool agree(struct site *site, struct site_link *link, const struct offer *answer,
+	const struct certificate *other)
+{
+	struct offer_pair pair;
+	struct hash hash;
+	bool agreed;
+	int size;
+
+	offer_pair_draw(&pair, &site->prng);
+	size = write_answer(site, answer, other, &link->theirs, &pair, link->sent);
+	hash = offer_hash(link->sent, (size_t)(size > 0 ? size : 0));
+	agreed = size > 0 &&
+		 link_keys_derive(&link->keys, &pair, false, &site->pairs[SITE_LINKS].secret,
+			 &link->theirs.ephemeral, &other->links, &link->theirs_hash, &hash) == 0;
+	key_wipe(&pair.private_key);
+	link->sent_size = (uint16_t)(agreed ? size : 0);
+	link->sent_times = 0;
+	return agreed;
 }
 
 static void accept_offer(struct site *site, struct site_link *link, struct site_actions *out,
 	const struct member *member)
 {
-	struct offer_pair pair;
 	struct certificate other;
-	struct offer_ends ends;
 	struct offer answer;
-	struct hash hash;
-	int size;
 
 	ledger_certificate(&site->ledger, member, &other);
-	ends = ends_of(site, &other);
-	offer_pair_draw(&pair, &site->prng);
 	describe(site, link, &answer);
 	answer.is_answer = true;
 	answer.offer = link->theirs_hash;
 	answer.initiates = link->theirs.clock_off && !clock_is_off(site);
-	size = offer_write(&answer, &ends, &pair, &link->theirs, link->sent);
-	hash = offer_hash(link->sent, (size_t)(size > 0 ? size : 0));
-	if (size > 0 &&
-		link_keys_derive(&link->keys, &pair, false, &site_link_pair(site)->secret,
-			&link->theirs.ephemeral, &other.links, &link->theirs_hash, &hash) == 0) {
-		link->sent_size = (uint16_t)size;
-		link->sent_times = 0;
-		make_way(site, link, out);
-		site_link_add_peer(site, link, out);
-		link->offerer = false;
-		link->initiates = answer.initiates;
-		link->invited = true;
-		link->released = false;
-		link->trial = (struct link_trial){.at = site->now,
-			.attempt = link->theirs.attempt,
-			.ours = answer.nat,
-			.rtt_us = -1};
-		send_again(site, link, out, member);
-		begin_meeting(site, link, out, member, &link->theirs, hub_rtt(site, link));
+	if (!agree(site, link, &answer, &other)) {
+		site->counters[SITE_COUNT_OFFER_BAD]++;
+		site_link_fail(site, link, out, LINK_NOT_MET);
+		return;
 	}
-	key_wipe(&pair.private_key);
+	make_way(site, link, out);
+	site_link_add_peer(site, link, out);
+	link->offerer = false;
+	link->initiates = answer.initiates;
+	link->invited = true;
+	link->released = false;
+	link->trial = (struct link_trial){
+		.at = site->now, .attempt = link->theirs.attempt, .ours = answer.nat, .rtt_us = -1};
+	send_again(site, link, out, member);
+	begin_meeting(site, link, out, member, &link->theirs, hub_rtt(site, link));
 }
 
 void site_link_answer(struct site *site, struct site_link *link, struct site_actions *out)
 {
 	const struct member *member = ledger_find(&site->ledger, &link->member);
+	const struct link_letter came = {.helped = link->helped, .helper = link->helper};
 
 	if (site_link_knows_places(site)) {
 		accept_offer(site, link, out, member);
 		return;
 	}
-	refuse(site, out, member, &link->theirs, &link->theirs_hash, OFFER_UNREADY);
-	site_link_turn(site, link, LINK_RESTS, LINK_UNSEEN);
+	refuse(site, out, member, &link->theirs, &link->theirs_hash, &came, OFFER_UNREADY);
+	site_link_fall_back(site, link, out, LINK_UNSEEN);
 }
 
 /* Attempts that others may cause: a few at once, then now and then. */
@@ -423,7 +445,9 @@ static enum offer_verdict judge(struct site *site, struct site_link *link,
 	link->their_clock = theirs->clock;
 	if (site_link_objection(site, member) != LINK_NEW)
 		return OFFER_POLICY;
-	if (site_links_rotate(site) || link->stage == LINK_LEAVES)
+	/* Who ended it, and offers, knows that it has ended. */
+	if (site_links_rotate(site) || site_link_is_engaged(site, link) ||
+		(link->stage == LINK_LEAVES && link->reason != LINK_THEY_ENDED))
 		return OFFER_BUSY;
 	if (link->stage == LINK_OFFERS &&
 		memcmp(site->site_key.bytes, theirs->site.bytes, KEY_SIZE) < 0)
@@ -436,34 +460,36 @@ static enum offer_verdict judge(struct site *site, struct site_link *link,
 }
 
 /* An offer that came before: its answer was lost, or is not there yet. */
-static bool is_known(struct site *site, const struct site_event *event, struct site_actions *out,
-	const struct member *member)
+static bool is_known(struct site *site, const struct hash *hash, struct site_actions *out,
+	const struct member *member, const struct link_letter *came)
 {
-	struct hash hash = offer_hash(event->datagram.bytes, event->datagram.size);
 	struct site_link *link = site_link_of(site, &member->id);
 
-	if (!link || !hash_equal(&hash, &link->theirs_hash))
+	if (!link || !hash_equal(hash, &link->theirs_hash))
 		return false;
+	/* It comes another way, too: that one works. */
+	link->helped = came->helped;
+	link->helper = came->helper;
 	if ((link->stage == LINK_MEETS || link->stage == LINK_CALLS) && !link->offerer &&
 		link->sent_times < OFFER_TIMES)
 		send_again(site, link, out, member);
 	return true;
 }
 
-static void receive_offer(struct site *site, const struct site_event *event,
+static void receive_offer(struct site *site, const struct link_letter *came,
 	struct site_actions *out, const struct member *member)
 {
+	const struct hash hash = offer_hash(came->bytes, came->size);
 	struct offer_ends ends = ends_of(site, NULL);
 	struct certificate other;
 	enum offer_verdict verdict;
 	struct site_link *link;
 	struct offer theirs;
-	struct hash hash;
 
-	if (is_known(site, event, out, member))
+	if (is_known(site, &hash, out, member, came))
 		return;
 	ledger_certificate(&site->ledger, member, &other);
-	if (offer_read(&theirs, &ends, NULL, event->datagram.bytes, event->datagram.size) < 0 ||
+	if (offer_read(&theirs, &ends, NULL, came->bytes, came->size) < 0 ||
 		!key_equal(&theirs.site, &other.site)) {
 		site->counters[SITE_COUNT_OFFER_BAD]++;
 		return;
@@ -474,19 +500,21 @@ static void receive_offer(struct site *site, const struct site_event *event,
 	verdict = judge(site, link, member, &theirs);
 	if (verdict == OFFER_VERDICTS)
 		return;
-	hash = offer_hash(event->datagram.bytes, event->datagram.size);
 	if (verdict != OFFER_ACCEPTED) {
-		refuse(site, out, member, &theirs, &hash, verdict);
+		refuse(site, out, member, &theirs, &hash, came, verdict);
 		return;
 	}
 	link->theirs = theirs;
 	link->theirs_hash = hash;
+	link->helped = came->helped;
+	link->helper = came->helper;
 	/* It has lost what there was; nothing of ours may go there any more. */
 	site_link_route(site, link, out, false);
 	/* Something changed there. Else both count what failed, and rest as long. */
 	if (theirs.attempt == 0)
 		quiet_reset(&link->quiet);
 	site_link_turn(site, link, LINK_ANSWERS, LINK_MEETING);
+	link->changed = false;
 	link->until = site->now + ANSWERS_WITHIN;
 	site_reflect_want(site, site->now + LISTEN_FOR);
 	if (site_reflect_is_fresh(site))
@@ -495,23 +523,29 @@ static void receive_offer(struct site *site, const struct site_event *event,
 		site_reflect_now(site);
 }
 
-static void take_refusal(struct site *site, struct site_link *link, enum offer_verdict verdict)
+static void take_refusal(struct site *site, struct site_link *link, struct site_actions *out,
+	enum offer_verdict verdict)
 {
 	static const usec_t pauses[OFFER_VERDICTS] = {
 		[OFFER_POLICY] = 10 * USEC_MINUTE,
 		[OFFER_QUIET] = QUIET_AT_LEAST,
-		[OFFER_BUSY] = 15 * USEC_SECOND,
+		[OFFER_BUSY] = 500 * USEC_MSEC,
 		[OFFER_CROSSED] = 2 * USEC_SECOND,
 		[OFFER_STALE] = USEC_MINUTE,
 		[OFFER_UNREADY] = 2 * USEC_SECOND,
 	};
 
+	key_wipe(&link->pair.private_key);
 	link->trial.verdict = verdict;
 	link->next_at = site->now + pauses[verdict];
-	site_link_turn(site, link, LINK_RESTS, LINK_REFUSED);
+	if (verdict == OFFER_BUSY && link->busy < BUSY_MOST)
+		link->busy++;
+	if (verdict == OFFER_BUSY)
+		link->next_at += (usec_t)prng_below(&site->prng, 500000u << link->busy);
+	site_link_fall_back(site, link, out, LINK_REFUSED);
 }
 
-static void receive_answer(struct site *site, const struct site_event *event,
+static void receive_answer(struct site *site, const struct link_letter *came,
 	struct site_actions *out, const struct member *member)
 {
 	struct site_link *link = site_link_of(site, &member->id);
@@ -524,21 +558,23 @@ static void receive_answer(struct site *site, const struct site_event *event,
 		return;
 	ledger_certificate(&site->ledger, member, &other);
 	ends = ends_of(site, &other);
-	if (offer_read(&theirs, &ends, &link->pair, event->datagram.bytes, event->datagram.size) <
-			0 ||
+	if (offer_read(&theirs, &ends, &link->pair, came->bytes, came->size) < 0 ||
 		!hash_equal(&theirs.offer, &link->offered)) {
 		site->counters[SITE_COUNT_OFFER_BAD]++;
 		return;
 	}
 	link->unanswered = 0;
+	if (theirs.verdict != OFFER_BUSY)
+		link->busy = 0;
 	if (theirs.verdict != OFFER_ACCEPTED) {
-		take_refusal(site, link, theirs.verdict);
+		take_refusal(site, link, out, theirs.verdict);
 		return;
 	}
-	hash = offer_hash(event->datagram.bytes, event->datagram.size);
-	if (link_keys_derive(&link->keys, &link->pair, true, &site_link_pair(site)->secret,
+	hash = offer_hash(came->bytes, came->size);
+	if (link_keys_derive(&link->keys, &link->pair, true, &site->pairs[SITE_LINKS].secret,
 		    &theirs.ephemeral, &other.links, &link->offered, &hash) < 0)
 		return;
+	key_wipe(&link->pair.private_key);
 	make_way(site, link, out);
 	site_link_add_peer(site, link, out);
 	link->initiates = !theirs.initiates;
@@ -547,43 +583,80 @@ static void receive_answer(struct site *site, const struct site_event *event,
 	begin_meeting(site, link, out, member, &theirs, site->now - link->offered_at);
 }
 
-bool site_link_datagram(struct site *site, const struct site_event *event, struct site_actions *out,
-	const struct row_id *sender)
+static void receive_letter(struct site *site, const struct link_letter *came,
+	struct site_actions *out, const struct row_id *from)
 {
-	unsigned type = envelope_type(event->datagram.bytes, event->datagram.size);
-	const struct member *member = ledger_find(&site->ledger, sender);
+	const struct member *member = ledger_find(&site->ledger, from);
 
-	if (type == ENVELOPE_PATH) {
-		site_link_take_word(site, event, out, sender);
-		return true;
-	}
-	if (type != ENVELOPE_OFFER && type != ENVELOPE_ANSWER)
-		return false;
-	if (!member || !member->in_force || site->state != SITE_MEMBER ||
-		site_room(out) < SITE_ACTIONS_MAX / 2)
-		return true;
+	if (!member || !member->in_force || memcmp(from, &site->id, ROW_ID_SIZE) == 0)
+		return;
 	budget_refill(&site->offer_budget, site->now, OFFERS_PER_SECOND, OFFERS_BURST);
 	if (!budget_spend(&site->offer_budget)) {
 		site->counters[SITE_COUNT_OFFER_OVER]++;
-		return true;
+		return;
 	}
-	if (type == ENVELOPE_OFFER)
-		receive_offer(site, event, out, member);
+	if (envelope_type(came->bytes, came->size) == ENVELOPE_OFFER)
+		receive_offer(site, came, out, member);
 	else
-		receive_answer(site, event, out, member);
+		receive_answer(site, came, out, member);
+}
+
+bool site_link_datagram(struct site *site, const struct site_event *event, struct site_actions *out,
+	const struct row_id *sender)
+{
+	struct link_letter came = {.bytes = event->datagram.bytes, .size = event->datagram.size};
+	struct row_id from = *sender;
+
+	switch (envelope_type(event->datagram.bytes, event->datagram.size)) {
+	case ENVELOPE_PATH:
+		site_link_take_word(site, event, out, sender);
+		return true;
+	case ENVELOPE_OFFER:
+	case ENVELOPE_ANSWER:
+		break;
+	case ENVELOPE_PASS:
+	case ENVELOPE_PASSED:
+		if (site_room(out) < SITE_ACTIONS_MAX / 2 || site->state != SITE_MEMBER ||
+			!site_link_enclosed(site, event, out, sender, &from, &came))
+			return true;
+		break;
+	default:
+		return false;
+	}
+	if (site->state == SITE_MEMBER && site_room(out) >= SITE_ACTIONS_MAX / 2)
+		receive_letter(site, &came, out, &from);
 	return true;
 }
 
 /* Outside. */
+
+/* What the router has seen of it, once it is over. */
+static void note_ports(struct site *site, const struct meeting *meeting)
+{
+	struct endpoint places[MEETING_PLACES_MAX];
+	uint32_t number = MEETING_PLACES_MAX;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < meeting->count; i++) {
+		const struct meeting_place *place = &meeting->places[i];
+
+		if (place->sent == 0 || place->endpoint.address.family != ADDRESS_IPV4 ||
+			!candidate_is_public(&place->endpoint.address))
+			continue;
+		if (meeting->state == MEETING_VERIFIED && i == meeting->best)
+			number = count;
+		places[count++] = place->endpoint;
+	}
+	behaviour_used(&site->behaviour, site->now, places, count, number,
+		meeting->has_seen ? &meeting->seen : NULL);
+}
 
 static void note_trial(struct site_link *link)
 {
 	const struct meeting *meeting = &link->meeting;
 
 	link->trial.heard = meeting->heard;
-	link->trial.sent = 0;
 	for (uint32_t i = 0; i < meeting->count; i++) {
-		link->trial.sent += meeting->places[i].sent;
 		/* Those that were not offered stand behind those that were. */
 		if (meeting->places[i].heard && i >= link->trial.places)
 			link->trial.remapped = true;
@@ -624,11 +697,16 @@ void site_link_meet(struct site *site, struct site_link *link, struct site_actio
 			memcpy(send->outside.bytes, action->bytes, action->size);
 			break;
 		case MEETING_FOUND:
+			note_ports(site, &link->meeting);
+			if (link->stage == LINK_MEETS || link->stage == LINK_CALLS)
+				find_way(site, link, out, action);
+			break;
 		case MEETING_BETTER:
 			if (link->stage == LINK_MEETS || link->stage == LINK_CALLS)
 				find_way(site, link, out, action);
 			break;
 		case MEETING_LOST:
+			note_ports(site, &link->meeting);
 			if (link->stage == LINK_MEETS)
 				site_link_fail(site, link, out, LINK_NOT_MET);
 			break;

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "gossip/envelope.h"
+#include "nat/candidate.h"
 #include "site/site_internal.h"
 
 #define JOIN_REQUESTS_PER_SECOND 5
@@ -560,6 +561,27 @@ bool site_approve_petition(struct site *site, const struct member *member, struc
 
 /* What the site says of itself. */
 
+static void add_endpoint(struct record *record, const struct endpoint *endpoint)
+{
+	if (record->endpoint_count < RECORD_ENDPOINTS_MAX)
+		record->endpoints[record->endpoint_count++] = *endpoint;
+}
+
+/* Where its own machine, or its router, says that everybody can call. */
+static void add_public_places(const struct site *site, struct record *record)
+{
+	if (site->ground.mapped.address.family != ADDRESS_NONE &&
+		candidate_is_public(&site->ground.mapped.address))
+		add_endpoint(record, &site->ground.mapped);
+	for (uint32_t i = 0; i < site->ground.count; i++) {
+		const struct site_own_address *own = &site->ground.items[i];
+		const struct endpoint endpoint = {own->address, site->ground.ports[SITE_LINKS]};
+
+		if (!own->containers && endpoint.port != 0 && candidate_is_public(&own->address))
+			add_endpoint(record, &endpoint);
+	}
+}
+
 static void fill_record(const struct site *site, struct record *record)
 {
 	const struct invite_endpoint *named = site->published.items;
@@ -587,8 +609,10 @@ static void fill_record(const struct site *site, struct record *record)
 		struct endpoint endpoint = {.port = named->port};
 
 		if (address_parse(named->host, strlen(named->host), &endpoint.address) == 0)
-			record->endpoints[record->endpoint_count++] = endpoint;
+			add_endpoint(record, &endpoint);
 	}
+	if (!site->hub_role && site->options.links.publishes)
+		add_public_places(site, record);
 }
 
 static void publish_record(struct site *site, struct site_actions *out)

@@ -60,13 +60,13 @@ static void list_places(const struct site *site, struct site_standing *ret)
 
 bool site_standing(const struct site *site, struct site_standing *ret)
 {
-	const struct site_reflector *reflector = &site->reflector;
+	const struct site_reflector *reflector = site_reflect_place(site);
 	struct behaviour_facts facts = behaviour_facts(&site->behaviour);
 
 	*ret = (struct site_standing){.rtt_us = -1, .port = site->ground.ports[SITE_LINKS]};
 	if (!site->has_collective || site->state != SITE_MEMBER || site->hub_role)
 		return false;
-	if (reflector->seen.address.family != ADDRESS_NONE) {
+	if (reflector) {
 		ret->seen = reflector->seen;
 		ret->rtt_us = reflector->rtt_us;
 	}
@@ -74,9 +74,7 @@ bool site_standing(const struct site *site, struct site_standing *ret)
 	ret->is_public = site->behaviour.class.is_untranslated;
 	ret->is_carrier_nat = facts.is_carrier_nat;
 	ret->is_double_nat = facts.is_double_nat;
-	ret->mapping = site->behaviour.class.mapping;
-	if (ret->mapping == BEHAVIOUR_UNKNOWN && facts.is_one_port)
-		ret->mapping = BEHAVIOUR_INDEPENDENT;
+	ret->mapping = behaviour_mapping(&site->behaviour);
 	ret->mapping_word = mapping_word(ret);
 	ret->ports_word = ports_word(&site->behaviour.class);
 	list_places(site, ret);

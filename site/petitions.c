@@ -133,21 +133,23 @@ static bool tidy_secrets(struct site *site, struct site_actions *out)
 	return true;
 }
 
-static void promote_one(struct site *site, struct site_actions *out, enum site_interface interface,
-	enum site_key_slot slot)
+static void save_promotion(const struct site *site, struct site_actions *out)
 {
-	if (!site->pending[interface].present)
-		return;
-	site_emit(out, SITE_PROMOTE_KEY)->key.slot = slot;
-	site->pairs[interface] = site->pending[interface];
-	site->pending[interface].present = false;
-	key_wipe(&site->pending[interface].secret);
+	if (site->pending[SITE_BACKBONE].present)
+		site_emit(out, SITE_PROMOTE_KEY)->key.slot = SITE_KEY_BACKBONE_PENDING;
+	if (site->pending[SITE_LINKS].present)
+		site_emit(out, SITE_PROMOTE_KEY)->key.slot = SITE_KEY_LINKS_PENDING;
 }
 
 static void promote_keys(struct site *site, struct site_actions *out)
 {
-	promote_one(site, out, SITE_BACKBONE, SITE_KEY_BACKBONE_PENDING);
-	promote_one(site, out, SITE_LINKS, SITE_KEY_LINKS_PENDING);
+	for (int i = 0; i < SITE_INTERFACES; i++) {
+		if (!site->pending[i].present)
+			continue;
+		site->pairs[i] = site->pending[i];
+		site->pending[i].present = false;
+		key_wipe(&site->pending[i].secret);
+	}
 	site->untidy = true;
 	site->dirty = true;
 	site_log(out, SITE_LOG_KEY_CHANGED, "", 0);
@@ -163,12 +165,24 @@ static bool may_rotate(const struct site *site)
 	       !site->save_failed && site_member(site);
 }
 
+/* Whether our certificate, as this site holds it, is for the pending key. */
+static bool is_granted(const struct site *site)
+{
+	struct certificate certificate;
+
+	ledger_certificate(&site->ledger, site_member(site), &certificate);
+	return key_equal(&certificate.backbone, &site->pending[SITE_BACKBONE].public_key);
+}
+
 /*
  * Whether another side knows the key in use. Bytes are no proof, since old sessions go on: only a
- * handshake is that was completed after the change.
+ * handshake is that was completed after the change. One that was begun before is completed by the
+ * first packet that comes; whoever really knows the new key says so as well, in our certificate.
  */
 static bool is_proven(const struct site *site)
 {
+	if (!is_granted(site))
+		return false;
 	for (uint32_t i = 0; i < site->peers.count; i++) {
 		const struct site_peer *peer = table_at(&site->peers, i);
 
@@ -233,10 +247,8 @@ static void tell_unaware(struct site *site, struct site_actions *out, const stru
 static bool is_certified(struct site *site, struct site_actions *out)
 {
 	const struct member *unaware;
-	struct certificate certificate;
 
-	ledger_certificate(&site->ledger, site_member(site), &certificate);
-	if (!key_equal(&certificate.backbone, &site->pending[SITE_BACKBONE].public_key)) {
+	if (!is_granted(site)) {
 		site->certified_at = USEC_NEVER;
 		return false;
 	}
@@ -269,13 +281,29 @@ static void step_rotation(struct site *site, struct site_actions *out)
 		&site->rotation, site->now, is_certified(site, out), silent, is_proven(site));
 	if (action.ask)
 		ask(site, site->rotation.asked, NULL, out);
+	if (action.promote || (action.use_new && site->hub_role))
+		save_promotion(site, out);
+	/* Where all know of a hub's new key there is no way back: it is used once this site would
+	 * begin with it again. */
+	if (action.use_new && site->hub_role) {
+		site->promotes = true;
+		rotation_begin(&site->rotation, site->now);
+		return;
+	}
 	if (action.use_new || action.use_old)
 		change_device(site);
-	/* Where all know of a hub's new key there is no way back, and none is needed. */
-	if (action.use_new && site->hub_role)
-		rotation_init(&site->rotation);
-	if (action.promote || (action.use_new && site->hub_role))
+	if (action.promote)
 		promote_keys(site, out);
+}
+
+void site_promotion_saved(struct site *site, bool saved, struct site_actions *out)
+{
+	if (site->promotes && saved) {
+		rotation_init(&site->rotation);
+		change_device(site);
+		promote_keys(site, out);
+	}
+	site->promotes = false;
 }
 
 static usec_t rotation_due(const struct site *site)

@@ -233,6 +233,13 @@ usec_t site_presence_wakeup(const struct site *site)
 	return at;
 }
 
+bool site_hub_is_silent(const struct site *site)
+{
+	const struct site_peer *hub = site_peer_of(site, &site->hub);
+
+	return hub && (hub->presence == SITE_SUSPECT || hub->presence == SITE_DOWN);
+}
+
 enum site_presence site_presence(const struct site *site, const struct row_id *member)
 {
 	const struct site_peer *peer;

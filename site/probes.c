@@ -14,13 +14,15 @@
 #define PROBE_ANSWERED_WITHIN (2 * USEC_SECOND)
 #define SURVEY_DONE_WITHIN USEC_SECOND
 #define REMEMBERED_FOR (10 * USEC_SECOND)
-#define ANSWERS_PER_SECOND 50
-#define ANSWERS_BURST 100
+#define ANSWERS_PER_SECOND 200 /* of all members together */
+#define ANSWERS_BURST 400
 #define WORDS_IN_ANSWER 48
 #define AGE_MAX_S (366 * 24 * 3600)
 
-bool site_may_answer(struct site *site)
+bool site_may_answer(struct site *site, const struct row_id *member)
 {
+	if (!site_may_cost(site, SITE_COST_PROBE, member))
+		return false;
 	budget_refill(&site->probe_budget, site->now, ANSWERS_PER_SECOND, ANSWERS_BURST);
 	if (budget_spend(&site->probe_budget))
 		return true;
@@ -162,7 +164,7 @@ static void receive_probe(struct site *site, const struct site_event *event,
 		return;
 	/* The answer goes the way that the probe came: it is that way which is measured. */
 	if (event->datagram.interface == SITE_BACKBONE) {
-		if (site_may_answer(site))
+		if (site_may_answer(site, sender))
 			send_number(site, out, ENVELOPE_PROBE_ANSWER, &event->datagram.from.address,
 				number);
 		return;
@@ -217,8 +219,8 @@ static void receive_probe_answer(struct site *site, const struct site_event *eve
 	}
 }
 
-static void receive_presence(
-	struct site *site, const struct site_event *event, struct site_actions *out)
+static void receive_presence(struct site *site, const struct site_event *event,
+	struct site_actions *out, const struct row_id *sender)
 {
 	uint8_t bytes[ENVELOPE_SIZE_MAX];
 	struct envelope envelope;
@@ -231,7 +233,7 @@ static void receive_presence(
 		    event->datagram.bytes, event->datagram.size) < 0)
 		return;
 	wire_read_exact(&envelope.reader, first.bytes, ROW_ID_SIZE);
-	if (envelope_end(&envelope) < 0 || !site->hub_role || !site_may_answer(site) ||
+	if (envelope_end(&envelope) < 0 || !site->hub_role || !site_may_answer(site, sender) ||
 		site_room(out) == 0)
 		return;
 	begin = table_lower_bound(&site->ledger.members, first.bytes);
@@ -319,7 +321,7 @@ bool site_probe_datagram(struct site *site, const struct site_event *event,
 		receive_probe_answer(site, event, out, sender);
 		return true;
 	case ENVELOPE_PRESENCE:
-		receive_presence(site, event, out);
+		receive_presence(site, event, out, sender);
 		return true;
 	case ENVELOPE_PRESENCE_ANSWER:
 		receive_presence_answer(site, event, out, sender);

@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-#include "site/site_internal.h"
+#include "site/links_internal.h"
 
 struct site_pair site_pair_of(const struct key *secret)
 {
@@ -143,6 +143,25 @@ static int restore_wish(struct site *site, const struct site_row *row)
 	return site_link_restore(site, &member, row->bytes[0], row->version) ? 0 : -EBADMSG;
 }
 
+/* Where a member was met last. */
+static int restore_memory(struct site *site, const struct site_row *row)
+{
+	struct link_memory memory = {.kept = true};
+	struct wire_reader reader;
+	struct row_id member;
+
+	wire_reader_init(&reader, row->bytes, row->size);
+	field_read_address(&reader, &memory.place.address);
+	memory.place.port = (uint16_t)wire_read_uint(&reader, UINT16_MAX);
+	field_read_key(&reader, &memory.preshared);
+	field_read_hash(&reader, &memory.certificate);
+	if (wire_reader_end(&reader) < 0 || row->key_size != ROW_ID_SIZE)
+		return -EBADMSG;
+	memcpy(member.bytes, row->key, ROW_ID_SIZE);
+	site_link_restore_memory(site, &member, &memory);
+	return 0;
+}
+
 static int restore_setting(struct site *site, const struct site_row *row)
 {
 	struct invite invite;
@@ -152,6 +171,8 @@ static int restore_setting(struct site *site, const struct site_row *row)
 		return restore_guard(site, row);
 	if (row->kind == SITE_SETTING_LINK)
 		return restore_wish(site, row);
+	if (row->kind == SITE_SETTING_MEMORY)
+		return restore_memory(site, row);
 	if (is_setting(row, "collective"))
 		return restore_collective(site, row);
 	if (is_setting(row, "published"))

@@ -29,6 +29,7 @@ static void answer_unsaved(struct site *site, struct site_actions *out)
 
 void site_saved(struct site *site, int result, struct site_actions *out)
 {
+	site_promotion_saved(site, result == 0, out);
 	if (result == 0) {
 		site->unsaved = (struct site_unsaved){.request = 0};
 		site_record_saved(site, out);
@@ -160,6 +161,8 @@ static bool save_at(struct site *site, struct site_actions *out, uint32_t positi
 
 		if (link->asked || link->unlinked)
 			site_save_wish(site, out, link, false);
+		if (link->memory.kept)
+			site_save_memory(site, out, link);
 		return true;
 	}
 	position -= site->links.count;

@@ -71,6 +71,8 @@ struct site *site_init(
 	memset(site, 0, sizeof *site);
 	site->options = *options;
 	prng_init(&site->prng, seed);
+	site_shares_init(site);
+	site_reflect_init(site);
 	(void)lay_site(site, options, memory);
 	site->state = SITE_BLANK;
 	site->clock_floor = options->built_ms;
@@ -80,6 +82,7 @@ struct site *site_init(
 	behaviour_init(&site->behaviour, ADDRESS_IPV4);
 	budget_init(&site->reflect_budget);
 	budget_init(&site->offer_budget);
+	budget_init(&site->pass_budget);
 	site->links_poll_at = USEC_NEVER;
 	site->presence_at = 0;
 	site->retire_at = USEC_NEVER;
@@ -142,12 +145,18 @@ static void start(struct site *site)
 				.links = site->joiner.request.links});
 }
 
+/* What could not be saved is neither acknowledged nor passed on, nor said to be held. */
+static bool speaks(const struct site *site)
+{
+	return site->has_collective && site->state != SITE_OUT && !site->down && !site->save_failed;
+}
+
 static void perform_sync(
 	struct site *site, const struct sync_actions *actions, struct site_actions *out)
 {
 	for (uint32_t i = 0; i < actions->learned_count; i++)
 		site_learned(site, &actions->learned[i], out);
-	for (uint32_t i = 0; i < actions->message_count; i++) {
+	for (uint32_t i = 0; i < actions->message_count && speaks(site); i++) {
 		const struct sync_send *send = &actions->messages[i];
 		const struct member *to = ledger_find(&site->ledger, &send->to);
 		struct certificate certificate = {.address = site->collective.hub_address};
@@ -157,12 +166,8 @@ static void perform_sync(
 			continue;
 		if (to)
 			ledger_certificate(&site->ledger, to, &certificate);
-		if (site_links_carry(site, &send->to))
-			site_link_send(site, out, &send->to, &certificate.address, send->bytes,
-				send->size);
-		else
-			site_send(out, &site->collective.address, &certificate.address, SITE_PORT,
-				send->bytes, send->size);
+		site_send_member(
+			site, out, &send->to, &certificate.address, send->bytes, send->size);
 	}
 }
 
@@ -204,6 +209,24 @@ static bool receive_petition(
 	}
 }
 
+/* What costs public-key work, here or at whom it is passed on to, before it is known to be worth
+ * any. */
+static bool is_costly(const struct site_event *event)
+{
+	switch (envelope_type(event->datagram.bytes, event->datagram.size)) {
+	case ENVELOPE_PETITION:
+	case ENVELOPE_GRANT:
+	case ENVELOPE_REFLECTION:
+	case ENVELOPE_OFFER:
+	case ENVELOPE_ANSWER:
+	case ENVELOPE_PASS:
+	case ENVELOPE_PASSED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Returns false where it came over a link that there is not, or asks what nobody asks there. */
 static bool came_well(struct site *site, const struct site_event *event, struct site_actions *out,
 	const struct row_id *sender)
@@ -231,6 +254,8 @@ static void receive_gossip(
 	if (event->datagram.interface == SITE_BACKBONE)
 		site_presence_datagram(site, &sender);
 	joiner_heard(&site->joiner, site->now);
+	if (is_costly(event) && !site_may_cost(site, SITE_COST_KEYS, &sender))
+		return;
 	if (receive_petition(site, event, out) || site_probe_datagram(site, event, out, &sender) ||
 		site_reflect_datagram(site, event, &sender) ||
 		site_link_datagram(site, event, out, &sender) ||
@@ -317,8 +342,11 @@ static void take_places(struct site *site, const struct site_event *event)
 		locals[places->count++] = event->places.items[i].address;
 	}
 	behaviour_set_locals(&site->behaviour, locals, places->count);
-	if (!places_equal(&before, places))
-		site_links_reset(site);
+	if (places_equal(&before, places))
+		return;
+	site_links_reset(site);
+	if (site->options.links.publishes && site->state == SITE_MEMBER)
+		author_changed(&site->author, site->now);
 }
 
 static void handle(struct site *site, const struct site_event *event, struct site_actions *out)
@@ -369,16 +397,10 @@ static void handle(struct site *site, const struct site_event *event, struct sit
 	}
 }
 
-static bool speaks(const struct site *site)
-{
-	return site->has_collective && site->state != SITE_OUT && !site->down && !site->save_failed;
-}
-
 static void step_sync(struct site *site, struct site_actions *out)
 {
 	struct sync_actions actions;
 
-	/* What could not be saved is neither acknowledged nor passed on. */
 	if (!speaks(site) || site_room(out) < SITE_ROOM_FOR_SYNC ||
 		sync_wakeup(&site->sync) > site->now)
 		return;
@@ -390,10 +412,9 @@ void site_step(
 	struct site *site, usec_t now, const struct site_event *event, struct site_actions *out)
 {
 	assert(now >= site->now);
-	site->now = now;
-	site->machine_wall = event->wall;
 	site->saving = false;
 	out->count = 0;
+	site_clock_read(site, now, event, out);
 	handle(site, event, out);
 	site_save_again(site, out);
 	site_review_self(site, out);
@@ -528,6 +549,7 @@ bool site_counter(const struct site *site, uint32_t position, struct site_counte
 		[SITE_COUNT_PREFIX_FULL] = "prefixes_over_limit",
 		[SITE_COUNT_PROBE_OVER] = "probes_over_budget",
 		[SITE_COUNT_REFLECT_OVER] = "reflections_over_budget",
+		[SITE_COUNT_COSTLY_OVER] = "costly_over_budget",
 		[SITE_COUNT_LINK_FULL] = "links_over_limit",
 		[SITE_COUNT_OFFER_BAD] = "offers_refused",
 		[SITE_COUNT_OFFER_OVER] = "offers_over_budget",

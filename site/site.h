@@ -95,6 +95,8 @@ struct site_policy {
 	uint32_t count;
 	const struct site_selector *items;
 	enum site_when when;
+	bool publishes; /* where it is met may stand in its record: others may ask it where they are
+			 */
 };
 
 struct site_options {

@@ -135,6 +135,7 @@ enum site_count {
 	SITE_COUNT_PREFIX_FULL,
 	SITE_COUNT_PROBE_OVER,
 	SITE_COUNT_REFLECT_OVER,
+	SITE_COUNT_COSTLY_OVER,
 	SITE_COUNT_LINK_FULL,
 	SITE_COUNT_OFFER_BAD,
 	SITE_COUNT_OFFER_OVER,
@@ -150,6 +151,22 @@ struct site_session {
 
 _Static_assert(offsetof(struct seal, id) == 0, "a session is found by its number");
 
+#define SITE_SHARES_BITS 6 /* 64 */
+
+/* What a member may cost, each by itself. */
+enum site_cost {
+	SITE_COST_KEYS,     /* public-key work */
+	SITE_COST_QUESTION, /* from where it is seen */
+	SITE_COST_PROBE,    /* and what else is answered at once */
+	SITE_COSTS,
+};
+
+struct site_shares {
+	uint64_t salt; /* odd */
+	usec_t until;  /* it is another one */
+	struct budget left[SITE_COSTS][1 << SITE_SHARES_BITS];
+};
+
 /* A port of the hub's that we ask. */
 struct site_vantage {
 	uint32_t number; /* of the last question */
@@ -157,8 +174,13 @@ struct site_vantage {
 	bool answered;
 };
 
-/* The one whom we ask. */
+enum site_reflector_place { SITE_REFLECTOR_HUB, SITE_REFLECTOR_OTHER, SITE_REFLECTORS };
+
+/* One whom we ask. */
 struct site_reflector {
+	bool chosen;
+	struct row_id member;
+	struct endpoint endpoint;
 	bool open;
 	bool heard; /* something was answered in this session */
 	struct seal seal;
@@ -250,6 +272,7 @@ struct site {
 	struct site_grant grant;
 	struct budget join_budget;
 	struct rotation rotation;
+	bool promotes; /* waits until its new keys are saved as the current ones */
 	uint32_t rotate_request;
 	uint64_t switched_at; /* ms by the machine's clock: the pending key came into use */
 	usec_t certified_at;  /* our pending key was, as far as we know */
@@ -315,8 +338,11 @@ struct site {
 	/* Reflection. */
 	struct table sessions;
 	struct budget reflect_budget;
-	struct site_reflector reflector;
-	usec_t reflect_until; /* it is wanted until then */
+	struct site_shares shares;
+	struct site_reflector reflectors[SITE_REFLECTORS];
+	uint32_t reflect_turn; /* of the members, who is asked beside the hub */
+	usec_t others_from;    /* somebody else may be, where the last ones were silent */
+	usec_t reflect_until;  /* it is wanted until then */
 	uint32_t netcheck_request;
 	usec_t netcheck_from;
 	struct site_places ground;
@@ -325,8 +351,10 @@ struct site {
 	/* Direct links. */
 	struct table links;
 	struct budget offer_budget;
+	struct budget pass_budget; /* offers between others that we pass on */
 	uint64_t links_generation; /* of the ledger, that they follow */
 	usec_t links_poll_at;
+	usec_t glance_at; /* while all that failed rests: are we seen where we were? */
 	struct site_question why;
 
 	uint64_t counters[SITE_COUNTS];
@@ -372,6 +400,9 @@ void site_save_again(struct site *site, struct site_actions *out);
 
 /* clock.c */
 void site_clock_heard(struct site *site, struct site_actions *out, int64_t offset_ms);
+/* Begins a step: what time it is by both clocks. */
+void site_clock_read(
+	struct site *site, usec_t now, const struct site_event *event, struct site_actions *out);
 void site_clock_step(struct site *site, struct site_actions *out);
 bool site_clock_trusted(const struct site *site);
 
@@ -425,6 +456,8 @@ void site_peer_renew(struct site *site, struct site_actions *out, struct site_pe
 void site_presence_step(struct site *site, struct site_actions *out);
 void site_presence_datagram(struct site *site, const struct row_id *member);
 /* Speaks with a member that may be there, as a hub whose agent has begun again. */
+/* Whether the hub has not been heard for so long that it may be down. */
+bool site_hub_is_silent(const struct site *site);
 void site_presence_greet(struct site *site, const struct row_id *member);
 void site_presence_reset(struct site *site);
 usec_t site_presence_wakeup(const struct site *site);
@@ -437,6 +470,9 @@ void site_join_datagram(
 	struct site *site, const struct site_event *event, struct site_actions *out);
 void site_petition_datagram(
 	struct site *site, const struct site_event *event, struct site_actions *out);
+
+/* Whether the pending keys are on disk as the current ones, where that was asked for. */
+void site_promotion_saved(struct site *site, bool saved, struct site_actions *out);
 
 /* A join request that a hub without an admin's key passed on to us. */
 void site_forwarded_join(
@@ -461,14 +497,21 @@ bool site_probe_datagram(struct site *site, const struct site_event *event,
 void site_probes_step(struct site *site, struct site_actions *out);
 usec_t site_probes_wakeup(const struct site *site);
 
-/* Whether one more question of others' may be answered now. */
-bool site_may_answer(struct site *site);
+/* Whether one more question of a member may be answered now. */
+bool site_may_answer(struct site *site, const struct row_id *member);
 
 /* As it was measured of late, µs; -1: it was not. What the hub said of late; NULL: nothing. */
 int64_t site_rtt(const struct site *site, const struct row_id *member);
 const struct site_word *site_word(const struct site *site, const struct row_id *member);
 
+/* shares.c: what members may cost. */
+void site_shares_init(struct site *site);
+
+/* Takes it from the member's share. Returns false where that is used up. */
+bool site_may_cost(struct site *site, enum site_cost cost, const struct row_id *member);
+
 /* reflect.c: from where we are seen. */
+void site_reflect_init(struct site *site);
 
 /* Takes a datagram by a member. Returns false where it is none of these. */
 bool site_reflect_datagram(
@@ -487,6 +530,16 @@ void site_reflect_hush(struct site *site);
 
 /* When all that is asked was answered, or will not be; USEC_NEVER: nothing is asked. */
 bool site_reflect_is_fresh(const struct site *site);
+
+/* This machine is somewhere else: whoever was silent may be heard from here. */
+void site_reflect_anew(struct site *site);
+
+/* Whether the hub is silent outside the tunnel or inside; noticed before its keepalives are missed.
+ */
+bool site_hub_seems_silent(const struct site *site);
+
+/* Who has seen where we are, the hub if it still sees; NULL: nobody has. */
+const struct site_reflector *site_reflect_place(const struct site *site);
 void site_netcheck(struct site *site, const struct site_command *command, struct site_actions *out);
 
 /* links.c, links_meet.c, links_carry.c: direct links. */
@@ -532,6 +585,10 @@ bool site_link_may_answer(struct site *site, const struct row_id *member);
 bool site_link_probed(struct site *site, struct site_actions *out, const struct row_id *member,
 	enum site_interface interface, uint64_t number);
 
+/* Sends to a member over its link, or else by the hub. */
+void site_send_member(struct site *site, struct site_actions *out, const struct row_id *member,
+	const struct address *to, const void *bytes, size_t size);
+
 /* Sends over a link. */
 void site_link_send(struct site *site, struct site_actions *out, const struct row_id *member,
 	const struct address *to, const void *bytes, size_t size);
@@ -544,6 +601,7 @@ void site_link_command(
 	struct site *site, const struct site_command *command, struct site_actions *out);
 bool site_link_restore(
 	struct site *site, const struct row_id *member, uint8_t wish, uint64_t until);
+void site_save_memory(struct site *site, struct site_actions *out, const struct site_link *link);
 void site_save_wish(
 	struct site *site, struct site_actions *out, const struct site_link *link, bool remove);
 void site_link_view(const struct site *site, const struct member *member, struct site_view *ret);

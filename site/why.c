@@ -53,7 +53,7 @@ static void add_rtt(struct text *text, int64_t rtt_us)
 
 /* How a router behaves. */
 
-static bool is_random(const struct nat_class *class)
+bool site_link_is_elusive(const struct nat_class *class)
 {
 	return class->mapping > BEHAVIOUR_INDEPENDENT &&
 	       class->allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
@@ -113,15 +113,24 @@ static void add_remedy(struct text *text, const struct site *site, bool here, co
 		add(text, "forward the UDP port of %s's links to its machine on its router", name);
 }
 
+/*
+ * What was foretold of a row of ports did not help either: two ports that are drawn lie near each
+ * other now and then, and others may have taken the next one.
+ */
+static bool hides_port(const struct nat_class *class)
+{
+	return class->mapping > BEHAVIOUR_INDEPENDENT;
+}
+
 static void add_culprit(struct text *text, const struct site *site, const struct link_trial *trial,
 	const char *name)
 {
-	bool ours = is_random(&trial->ours);
-	bool theirs = is_random(&trial->theirs);
+	bool ours = hides_port(&trial->ours);
+	bool theirs = hides_port(&trial->theirs);
 
 	if (ours && theirs) {
 		add(text, " Both routers are in the way: each calls from a port that the other end "
-			  "cannot know. One change helps: ");
+			  "does not know. One change helps: ");
 		add_remedy(text, site, true, name);
 		add(text, ", or ");
 		add_remedy(text, site, false, name);
@@ -129,9 +138,11 @@ static void add_culprit(struct text *text, const struct site *site, const struct
 	} else if (ours || theirs) {
 		add(text,
 			" The router of %s is in the way: it calls from a port that the other "
-			"end cannot know, and the other router lets in nothing else. What "
-			"helps: ",
-			ours ? "this site" : name);
+			"end %s, and the other router lets in nothing else. What helps: ",
+			ours ? "this site" : name,
+			site_link_is_elusive(ours ? &trial->ours : &trial->theirs)
+				? "cannot know"
+				: "did not foretell");
 		add_remedy(text, site, ours, name);
 		add(text, ", or have that router keep ports (\"static port\", \"full cone\").");
 	} else if (trial->remapped) {
@@ -233,8 +244,8 @@ static const char *const sentences[LINK_REASONS] = {
 	[LINK_DEAF] = "Everything goes by the hub: this machine may not send or hear outside the "
 		      "tunnel, so no way to %s can be looked for. The agent needs CAP_NET_RAW.",
 	[LINK_HUB_SILENT] =
-		"The hub is silent, and carries no offer to %s: a link is tried once it "
-		"is back.",
+		"The hub is silent, and nobody that this site is linked with passes offers on to "
+		"%s: a link is tried once the hub is back.",
 	[LINK_ROTATING] = "This site's keys are being changed: a link with %s is made anew "
 			  "afterwards.",
 	[LINK_LOOKING] = "This site asks the hub from where it is seen, to offer that to %s.",
@@ -248,6 +259,7 @@ static const char *const sentences[LINK_REASONS] = {
 	[LINK_MEETING] = "This site and %s are looking for a way to each other right now.",
 	[LINK_NOT_MET] = "Everything goes by the hub: no direct way to %s was found.",
 	[LINK_CALLING] = "A direct way to %s was found, and WireGuard is setting it up.",
+	[LINK_RECALLING] = "The hub is silent: %s is called where it was met last.",
 	[LINK_NO_HANDSHAKE] = "Everything goes by the hub: a direct way to %s was found, but "
 			      "WireGuard's own packets do not pass there. The firewall of one of "
 			      "the two machines drops them: let UDP to the links' port in.",
@@ -256,6 +268,9 @@ static const char *const sentences[LINK_REASONS] = {
 			    "one, and carries the packets.",
 	[LINK_DIED] = "The direct way to %s does not answer any more; packets go by the hub until "
 		      "another one is found.",
+	[LINK_HELD] = "The direct way to %s is good again, but it has come and gone six times "
+		      "within an hour: packets stay with the hub for a while, so that nothing "
+		      "jumps back and forth.",
 	[LINK_ENDING] = "The direct link with %s is being ended; packets go by the hub.",
 	[LINK_THEY_ENDED] = "%s has ended the direct link; packets go by the hub.",
 };
@@ -282,10 +297,12 @@ static const char *const words[LINK_REASONS] = {
 	[LINK_MEETING] = "meeting",
 	[LINK_NOT_MET] = "not_met",
 	[LINK_CALLING] = "calling",
+	[LINK_RECALLING] = "recalling",
 	[LINK_NO_HANDSHAKE] = "no_handshake",
 	[LINK_DIRECT] = "direct",
 	[LINK_HUB_BETTER] = "hub_better",
 	[LINK_DIED] = "died",
+	[LINK_HELD] = "held",
 	[LINK_ENDING] = "ending",
 	[LINK_THEY_ENDED] = "they_ended",
 };
@@ -305,6 +322,8 @@ enum link_reason site_link_reason(const struct site *site, const struct member *
 	const struct site_link *link = site_link_of(site, &member->id);
 	enum link_reason idleness = site_link_idleness(site, member);
 
+	if (link && link->stage == LINK_LIVES && link->has_path && path_held_until(&link->path) > 0)
+		return LINK_HELD;
 	if (link && link->stage != LINK_RESTS)
 		return link->reason;
 	/* The other end may have asked, in vain. */
@@ -335,7 +354,13 @@ static void add_details(struct text *text, const struct site *site, const struct
 		add_span(text, site->now - link->since);
 		add(text, ".");
 	}
-	if (reason == LINK_DIRECT || reason == LINK_HUB_BETTER || reason == LINK_DIED)
+	if (reason == LINK_HELD) {
+		add(text, " It is taken again within ");
+		add_span(text, path_held_until(&link->path) - site->now + USEC_MINUTE);
+		add(text, ".");
+	}
+	if (reason == LINK_DIRECT || reason == LINK_HUB_BETTER || reason == LINK_DIED ||
+		reason == LINK_HELD)
 		add_measures(text, link);
 	if (reason == LINK_DIRECT || reason == LINK_NOT_MET)
 		add_classes(text, site, &link->trial, name);

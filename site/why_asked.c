@@ -70,7 +70,8 @@ void site_why_command(
 	}
 }
 
-static void answer(struct site *site, const struct site_event *event, struct site_actions *out)
+static void answer(struct site *site, const struct site_event *event, struct site_actions *out,
+	const struct row_id *sender)
 {
 	uint8_t bytes[ENVELOPE_SIZE_MAX];
 	struct envelope envelope;
@@ -84,7 +85,7 @@ static void answer(struct site *site, const struct site_event *event, struct sit
 		return;
 	number = wire_read_uint(&envelope.reader, UINT64_MAX);
 	wire_read_exact(&envelope.reader, about.bytes, ROW_ID_SIZE);
-	if (envelope_end(&envelope) < 0 || site_room(out) == 0 || !site_may_answer(site))
+	if (envelope_end(&envelope) < 0 || site_room(out) == 0 || !site_may_answer(site, sender))
 		return;
 	site_why(site, &about, text);
 	envelope_begin(&writer, bytes, sizeof bytes, ENVELOPE_WHY_ANSWER, ENVELOPE_HEAD + 2,
@@ -118,7 +119,7 @@ static void take_answer(struct site *site, const struct site_event *event, struc
 	for (size_t i = 0; i < size; i++)
 		text[i] = said[i];
 	for (size_t i = 0; i < size; i++) {
-		if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+		if ((unsigned char)text[i] < ' ' || (unsigned char)text[i] >= 0x7f)
 			text[i] = '?';
 	}
 	text[size] = '\0';
@@ -131,7 +132,7 @@ bool site_why_datagram(struct site *site, const struct site_event *event, struct
 {
 	switch (envelope_type(event->datagram.bytes, event->datagram.size)) {
 	case ENVELOPE_WHY:
-		answer(site, event, out);
+		answer(site, event, out, sender);
 		return true;
 	case ENVELOPE_WHY_ANSWER:
 		take_answer(site, event, out, sender);

@@ -84,6 +84,7 @@ static int seal(struct sealer *sealer, const struct wire_writer *writer, bool la
 				 : crypto_secretstream_xchacha20poly1305_TAG_MESSAGE;
 	bool first = sealer->items == 0;
 	unsigned long long sealed;
+	size_t framed;
 
 	if (size < 0)
 		return size;
@@ -91,8 +92,9 @@ static int seal(struct sealer *sealer, const struct wire_writer *writer, bool la
 		writer->bytes, (unsigned long long)size, first ? sealer->head : NULL,
 		first ? HEAD_SIZE : 0, tag);
 	bytes_put(frame, (uint32_t)sealed, 4);
+	framed = 4 + (size_t)sealed;
 	sealer->items++;
-	if (fwrite(frame, 1, 4 + sealed, sealer->file) != 4 + sealed)
+	if (fwrite(frame, 1, framed, sealer->file) != framed)
 		return errno ? -errno : -EIO;
 	return 0;
 }

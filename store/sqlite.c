@@ -87,6 +87,9 @@ static int to_errno(int code)
 		return -EACCES;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	/* Our statements and rows are right: it is what stands there that is not. */
+	case SQLITE_ERROR:
+	case SQLITE_TOOBIG:
 		return -EBADMSG;
 	default:
 		return -EIO;
@@ -555,8 +558,12 @@ static int start_log(sqlite3 *db)
 static int set_up(struct sqlite_store *sqlite, int64_t schema)
 {
 	sqlite3 *db = sqlite->db;
+	int stays = 1;
 	int r = start_log(db);
 
+	/* A log that went with the last connection could not be made again on a full disk. */
+	if (r == 0)
+		r = to_errno(sqlite3_file_control(db, NULL, SQLITE_FCNTL_PERSIST_WAL, &stays));
 	if (r == 0)
 		r = execute(db, "PRAGMA synchronous = FULL");
 	if (r == 0)

@@ -27,6 +27,20 @@ skip() {
 	printf 'ok %d - %s # SKIP %s\n' "$tap_count" "$1" "$2"
 }
 
+# relay - the cases of another run, on standard input, become ours. Its plan stays behind.
+relay() {
+	local line
+	while IFS= read -r line; do
+		if [[ $line =~ ^(ok|not\ ok)(\ [0-9]+)?(\ -)?\ (.*) ]]; then
+			tap_count=$((tap_count + 1))
+			[ "${BASH_REMATCH[1]}" = ok ] || tap_failed=$((tap_failed + 1))
+			printf '%s %d - %s\n' "${BASH_REMATCH[1]}" "$tap_count" "${BASH_REMATCH[4]}"
+		elif [[ $line != 1..* ]]; then
+			printf '%s\n' "$line"
+		fi
+	done
+}
+
 # gives STATUS [TEXT-ON-STDOUT [TEXT-ON-STDERR]] -- ARGUMENT... ; a text may be a part. Runs $program,
 # whose answers stay in $work/out and $work/err.
 # shellcheck disable=SC2154 # both are the caller's

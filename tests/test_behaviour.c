@@ -491,6 +491,82 @@ TEST(whatever_is_seen_the_bounds_hold)
 	assert_true(told <= 2 * 6 * 10);
 }
 
+/* Where ports follow each other, what a meeting has used up is known. */
+TEST(ports_that_meetings_took_are_left_out_of_what_is_foretold)
+{
+	struct endpoint guesses[BEHAVIOUR_GUESSES_MAX];
+	struct behaviour behaviour = fresh();
+	const struct endpoint places[] = {at("203.0.113.9:1"), at("203.0.113.9:2"),
+		at("203.0.113.9:3"), at("203.0.113.9:4"), at("203.0.113.9:5"), at("203.0.113.9:6"),
+		at("203.0.113.9:7"), at("203.0.113.9:8"), at("203.0.113.9:9")};
+	struct endpoint seen;
+
+	(void)state;
+	see(&behaviour, START, HUB, "192.0.2.1:40000");
+	see(&behaviour, START, HUB_OTHER, "192.0.2.1:40002");
+	assert_int_equal(behaviour_guess(&behaviour, START, guesses), 4);
+	assert_int_equal(guesses[0].port, 40004);
+	/* Nobody was met: so many flows. */
+	behaviour_used(&behaviour, START, places, 3, 3, NULL);
+	assert_int_equal(behaviour_guess(&behaviour, START, guesses), 4);
+	assert_int_equal(guesses[0].port, 40010);
+	/* The second of four places saw it: two more were used behind it. */
+	seen = at("192.0.2.1:40012");
+	behaviour_used(&behaviour, START, places + 3, 4, 1, &seen);
+	assert_int_equal(behaviour_guess(&behaviour, START, guesses), 4);
+	assert_int_equal(guesses[0].port, 40018);
+	/* What does not belong to the row is not believed; what was sent is counted. */
+	seen = at("192.0.2.1:53");
+	behaviour_used(&behaviour, START, places + 7, 1, 0, &seen);
+	assert_int_equal(behaviour_guess(&behaviour, START, guesses), 4);
+	assert_int_equal(guesses[0].port, 40020);
+	seen = at("192.0.2.77:40020");
+	behaviour_used(&behaviour, START, places + 8, 1, 0, &seen);
+	assert_int_equal(behaviour_guess(&behaviour, START, guesses), 4);
+	assert_int_equal(guesses[0].port, 40022);
+	/* A place that has its port already takes no other one. */
+	behaviour_used(&behaviour, START, places, 9, 9, NULL);
+	assert_int_equal(behaviour_guess(&behaviour, START, guesses), 4);
+	assert_int_equal(guesses[0].port, 40022);
+	assert_int_equal(behaviour.class.allocation, BEHAVIOUR_PORTS_SEQUENTIAL);
+	/* A new flow that a reflector sees is where the row goes on. */
+	see(&behaviour, START, FARTHER, "192.0.2.1:40030");
+	assert_int_equal(behaviour_guess(&behaviour, START, guesses), 4);
+	assert_int_equal(guesses[0].port, 40032);
+}
+
+/* Once in a thousand times drawn ports look like a row. */
+TEST(two_near_ports_are_a_row_until_two_others_are_not)
+{
+	struct behaviour behaviour = fresh();
+	struct endpoint guesses[BEHAVIOUR_GUESSES_MAX];
+	usec_t later = START + 5 * USEC_MINUTE;
+
+	(void)state;
+	see(&behaviour, START, HUB, "192.0.2.1:40000");
+	see(&behaviour, START, HUB_OTHER, "192.0.2.1:40007");
+	assert_int_equal(behaviour.class.allocation, BEHAVIOUR_PORTS_SEQUENTIAL);
+	see(&behaviour, later, HUB, "192.0.2.1:31000");
+	see(&behaviour, later, HUB_OTHER, "192.0.2.1:52000");
+	assert_int_equal(behaviour.class.allocation, BEHAVIOUR_PORTS_UNKNOWN);
+	assert_int_equal(behaviour.class.mapping, BEHAVIOUR_BY_PORT);
+	assert_int_equal(behaviour_guess(&behaviour, later, guesses), 0);
+}
+
+TEST(where_ports_do_not_follow_each_other_nothing_is_used_up)
+{
+	const struct endpoint places[] = {at(FAR), at(FARTHER)};
+	struct endpoint seen = at("192.0.2.1:40001");
+	struct behaviour behaviour = fresh();
+
+	(void)state;
+	see(&behaviour, START, HUB, "192.0.2.1:40000");
+	see(&behaviour, START, HUB_OTHER, "192.0.2.1:40000");
+	behaviour_used(&behaviour, START, places, 2, 1, &seen);
+	assert_int_equal(behaviour.count, 2);
+	assert_int_equal(behaviour.ahead, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest cases[] = {
@@ -513,6 +589,9 @@ int main(void)
 		CASE(each_family_is_one_of_its_own),
 		CASE(facts_tell_of_providers_and_second_routers),
 		CASE(whatever_is_seen_the_bounds_hold),
+		CASE(ports_that_meetings_took_are_left_out_of_what_is_foretold),
+		CASE(two_near_ports_are_a_row_until_two_others_are_not),
+		CASE(where_ports_do_not_follow_each_other_nothing_is_used_up),
 	};
 
 	return RUN(cases);

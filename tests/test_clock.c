@@ -12,7 +12,7 @@ static int64_t wall_ms(void)
 	struct timespec time;
 
 	assert_int_equal(clock_gettime(CLOCK_REALTIME, &time), 0);
-	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+	return INT64_C(1000) * time.tv_sec + time.tv_nsec / 1000000;
 }
 
 TEST(monotonic_time_never_goes_back)
@@ -38,6 +38,32 @@ TEST(monotonic_time_is_in_microseconds)
 	assert_int_equal(nanosleep(&while_ms, NULL), 0);
 	assert_true(clock_now() - before >= 20 * USEC_MSEC);
 	assert_true(clock_now() - before < 20 * USEC_SECOND);
+}
+
+TEST(wait_is_what_is_left)
+{
+	static const struct {
+		usec_t left;
+		struct timeval wait;
+	} cases[] = {
+		{-1, {0, 0}},
+		{INT64_MIN, {0, 0}},
+		{0, {0, 0}},
+		{1, {0, 1}},
+		{USEC_SECOND - 1, {0, 999999}},
+		{90 * USEC_SECOND + 5, {90, 5}},
+		{INT32_MAX * USEC_SECOND, {INT32_MAX, 0}},
+		{INT32_MAX * USEC_SECOND + 1, {INT32_MAX, 0}},
+		{USEC_NEVER, {INT32_MAX, 0}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct timeval wait = clock_wait(cases[i].left);
+
+		assert_int_equal(wait.tv_sec, cases[i].wait.tv_sec);
+		assert_int_equal(wait.tv_usec, cases[i].wait.tv_usec);
+	}
 }
 
 TEST(wall_time_is_the_machines_with_an_offset)
@@ -89,6 +115,7 @@ int main(void)
 	static const struct CMUnitTest cases[] = {
 		CASE(monotonic_time_never_goes_back),
 		CASE(monotonic_time_is_in_microseconds),
+		CASE(wait_is_what_is_left),
 		CASE(wall_time_is_the_machines_with_an_offset),
 		CASE(machine_that_did_not_sleep_says_so),
 		CASE(sleep_is_noticed_once),

@@ -233,6 +233,27 @@ TEST(join_again_by_the_same_identity_is_the_same)
 	assert_int_equal(ask(5).reply.status, JOIN_GRANTED);
 }
 
+/* Else a member could have the hub keep preshared keys without end. */
+TEST(join_again_with_other_keys_is_not_granted)
+{
+	struct join_request request = request_of(5);
+	struct invitation_outcome outcome;
+
+	(void)state;
+	(void)ask(5);
+	request.backbone.bytes[31] ^= 1;
+	invitations_request(
+		&hub.invitations, hub.ledger, hub.wall, &request, &hub.issuer, &outcome);
+	assert_int_equal(outcome.reply.status, JOIN_TAKEN);
+	assert_false(outcome.issued);
+	request = request_of(5);
+	request.links.bytes[31] ^= 1;
+	invitations_request(
+		&hub.invitations, hub.ledger, hub.wall, &request, &hub.issuer, &outcome);
+	assert_int_equal(outcome.reply.status, JOIN_TAKEN);
+	assert_int_equal(ask(5).reply.status, JOIN_GRANTED);
+}
+
 TEST(join_by_another_identity_is_refused_and_told)
 {
 	struct invitation_outcome outcome;
@@ -632,6 +653,7 @@ int main(void)
 		JOIN(join_messages_round_trip),
 		JOIN(join_grants_a_certificate_with_all_that_was_promised),
 		JOIN(join_again_by_the_same_identity_is_the_same),
+		JOIN(join_again_with_other_keys_is_not_granted),
 		JOIN(join_by_another_identity_is_refused_and_told),
 		JOIN(join_two_at_the_same_instant_one_gets_in),
 		JOIN(join_waits_for_approval),

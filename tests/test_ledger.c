@@ -582,7 +582,7 @@ static void offer_all(struct ledger *to, struct prng *prng, const struct bytes *
 	for (size_t i = 0; i < count; i++)
 		(void)founding_offer(to, &pool[prng_below(prng, count)]);
 	while (changed) {
-		size_t start = prng_below(prng, count);
+		size_t start = (size_t)prng_below(prng, count);
 		/* 7 has no factor in common with the size of the pool. */
 		changed = false;
 		for (size_t i = 0; i < count; i++)

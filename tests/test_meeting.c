@@ -10,17 +10,13 @@
 #include <string.h>
 
 #include "nat/meeting.h"
-#include "simulator/router.h"
+#include "tests/homes.h"
 
 #define DELAY (10 * USEC_MSEC)     /* one way, from home to home */
 #define HUB_DELAY (15 * USEC_MSEC) /* one way, from home to home by the hub */
 #define FLIGHTS_MAX 256
-#define HOPS 6 /* of the internet */
-
-enum type { PUBLIC, CONE, RESTRICTED, HOME, ACCEPTING, SYMMETRIC, SEQUENTIAL, TYPES };
-
-static const char *const names[TYPES] = {
-	"public", "cone", "restricted", "home", "accepting", "symmetric", "sequential"};
+#define TYPES CARRIER /* meetings know nothing of a second router */
+#define HOPS 6        /* of the internet */
 
 /* Which pairs meet, by the rows of the design: the matrix is symmetric. */
 static const bool meets[TYPES][TYPES] = {
@@ -34,7 +30,7 @@ static const bool meets[TYPES][TYPES] = {
 };
 
 struct home {
-	enum type type;
+	enum home_type type;
 	struct router *router; /* NULL: a public host */
 	struct endpoint inside;
 	struct endpoint outside; /* as the hub saw it */
@@ -65,28 +61,14 @@ struct arena {
 	uint32_t datagrams;
 };
 
-static struct router *make_router(enum type type, uint32_t number)
+static struct router *make_router(enum home_type type, uint32_t number)
 {
 	const uint8_t seed[PRNG_SEED_SIZE] = {(uint8_t)number, 9};
-	struct router_options options = {
-		.outside = address_ipv4(0xcb007102u + number),
-		.inside = {address_ipv4(0xc0a80100u), 24},
-		.mapping = type == SYMMETRIC || type == SEQUENTIAL
-				   ? ROUTER_ADDRESS_AND_PORT_DEPENDENT
-				   : ROUTER_ENDPOINT_INDEPENDENT,
-		.filtering = type == CONE         ? ROUTER_ENDPOINT_INDEPENDENT
-			     : type == RESTRICTED ? ROUTER_ADDRESS_DEPENDENT
-						  : ROUTER_ADDRESS_AND_PORT_DEPENDENT,
-		.allocation = type == SYMMETRIC    ? ROUTER_PORT_RANDOM
-			      : type == SEQUENTIAL ? ROUTER_PORT_SEQUENTIAL
-						   : ROUTER_PORT_KEPT,
-		.input = type == ACCEPTING ? ROUTER_INPUT_ACCEPT : ROUTER_INPUT_DROP,
-		.timeout_new = 30 * USEC_SECOND,
-		.timeout_assured = 120 * USEC_SECOND,
-		.assured_after = 2 * USEC_SECOND,
-	};
+	struct router_options options = home_router(type);
 	struct prng prng;
 
+	options.outside = address_ipv4(0xcb007102u + number);
+	options.inside = (struct prefix){address_ipv4(0xc0a80100u), 24};
 	prng_init(&prng, seed);
 	return router_new(&options, &prng);
 }
@@ -103,7 +85,7 @@ static void reflect(struct arena *arena, struct home *home)
 	home->outside = packet.source;
 }
 
-static void make_home(struct arena *arena, uint32_t number, enum type type)
+static void make_home(struct arena *arena, uint32_t number, enum home_type type)
 {
 	struct home *home = &arena->homes[number];
 
@@ -260,7 +242,8 @@ static void prepare(struct arena *arena)
 }
 
 /* One attempt: home 0 offers. Whether both found a way. */
-static bool meet(struct arena *arena, enum type offerer, enum type answerer, uint8_t attempt)
+static bool meet(
+	struct arena *arena, enum home_type offerer, enum home_type answerer, uint8_t attempt)
 {
 	uint32_t loss = arena->loss;
 	struct prng chance = arena->chance;
@@ -290,11 +273,11 @@ TEST(every_pair_that_can_meet_does_at_the_first_attempt_whoever_offers)
 	(void)state;
 	for (int a = 0; a < TYPES; a++) {
 		for (int b = 0; b < TYPES; b++) {
-			bool met = meet(&arena, (enum type)a, (enum type)b, 0);
+			bool met = meet(&arena, (enum home_type)a, (enum home_type)b, 0);
 
 			if (met == meets[a][b])
 				continue;
-			print_message("%s offers, %s answers: %s\n", names[a], names[b],
+			print_message("%s offers, %s answers: %s\n", home_name(a), home_name(b),
 				met ? "meet" : "do not meet");
 			wrong++;
 		}
@@ -310,7 +293,7 @@ TEST(none_sends_a_stranger_more_than_twenty_datagrams)
 	for (uint8_t attempt = 0; attempt < 6; attempt++) {
 		for (int a = 0; a < TYPES; a++) {
 			for (int b = 0; b < TYPES; b++) {
-				(void)meet(&arena, (enum type)a, (enum type)b, attempt);
+				(void)meet(&arena, (enum home_type)a, (enum home_type)b, attempt);
 				assert_true(
 					arena.homes[0].sent_to_strangers <= MEETING_DATAGRAMS_MAX);
 				assert_true(
@@ -331,6 +314,31 @@ TEST(two_homes_find_the_way_within_two_round_trips)
 	begun = arena.homes[0].meeting.begun_at;
 	assert_true(arena.homes[0].found_at - begun <= 2 * DELAY + 20 * USEC_MSEC);
 	assert_true(arena.homes[1].found_at - begun <= 4 * DELAY + 20 * USEC_MSEC);
+}
+
+/* Nobody looked at it for long, and there are places left that were to be tried. */
+TEST(one_that_is_over_is_not_due_again_and_again)
+{
+	struct meeting_actions actions;
+	struct arena arena;
+
+	(void)state;
+	prepare(&arena);
+	make_home(&arena, 0, HOME);
+	make_home(&arena, 1, SEQUENTIAL);
+	begin(&arena, 1, false, 0);
+	begin(&arena, 0, true, 0);
+	while (!arena.homes[0].found) {
+		run(&arena, arena.now + USEC_MSEC);
+		assert_true(arena.now < 2 * USEC_MINUTE);
+	}
+	assert_true(meeting_wakeup(&arena.homes[0].meeting) < USEC_NEVER);
+	arena.now += USEC_HOUR;
+	meeting_step(&arena.homes[0].meeting, arena.now, &actions);
+	assert_int_equal(actions.count, 0);
+	assert_int_equal(meeting_wakeup(&arena.homes[0].meeting), USEC_NEVER);
+	for (int i = 0; i < 2; i++)
+		router_free(arena.homes[i].router);
 }
 
 TEST(loss_delays_a_meeting_and_seldom_prevents_it)
@@ -453,6 +461,7 @@ int main(void)
 		CASE(every_pair_that_can_meet_does_at_the_first_attempt_whoever_offers),
 		CASE(none_sends_a_stranger_more_than_twenty_datagrams),
 		CASE(two_homes_find_the_way_within_two_round_trips),
+		CASE(one_that_is_over_is_not_due_again_and_again),
 		CASE(loss_delays_a_meeting_and_seldom_prevents_it),
 		CASE(an_address_that_never_answers_gets_twenty_datagrams_however_many_places_are_there),
 		CASE(an_address_that_nobody_vouches_for_gets_three_however_many_places_are_there),

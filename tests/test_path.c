@@ -175,6 +175,28 @@ TEST(the_first_answer_brings_traffic_over_at_once)
 	assert_int_equal(ground.told, 0);
 }
 
+/* Who was called has answered, and that has got there. */
+TEST(an_end_that_was_called_goes_over_when_it_hears_the_caller)
+{
+	struct ground ground = new_ground(60 * MS, 20 * MS);
+	struct path_actions out;
+
+	(void)state;
+	path_heard(&ground.path, START);
+	assert_int_equal(path_wakeup(&ground.path), START);
+	path_step(&ground.path, START, &out);
+	assert_int_equal(out.items[0].kind, PATH_SWITCH);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	/* It is measured all the same, and left if nothing answers. */
+	assert_int_equal(out.items[1].kind, PATH_SEND);
+	assert_int_equal(path_measured(&ground.path, PATH_DIRECT).rtt_us, -1);
+	ground.broken[PATH_DIRECT] = true;
+	path_traffic(&ground.path, START);
+	run(&ground, START + 5 * SECOND);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	assert_int_equal(ground.told, 1);
+}
+
 TEST(a_path_that_never_answers_is_given_up_after_five_seconds)
 {
 	struct ground ground = new_ground(60 * MS, 20 * MS);
@@ -459,22 +481,28 @@ TEST(traffic_comes_back_to_a_slower_way_only_where_it_gains_two_milliseconds)
 TEST(traffic_does_not_go_back_and_forth_more_than_six_times_an_hour)
 {
 	struct ground ground = busy_ground(60 * MS, 20 * MS);
+	usec_t until;
 
 	(void)state;
 	for (int i = 0; i < 12; i++) {
 		ground.broken[PATH_DIRECT] = true;
 		run_for(&ground, 3 * SECOND);
 		assert_int_equal(ground.path.way, PATH_HUB);
+		assert_int_equal(path_held_until(&ground.path), 0);
 		ground.broken[PATH_DIRECT] = false;
 		run_for(&ground, 10 * SECOND);
 		assert_int_equal(ground.path.way, i < 5 ? PATH_DIRECT : PATH_HUB);
+		assert_int_equal(path_held_until(&ground.path) > ground.now, i >= 5);
 	}
 	assert_int_equal(ground.switches, 1 + 6 + 5);
-	/* The first way over is one of the six; an hour after it there is another. */
-	run(&ground, START + 20 * MS + USEC_HOUR - 1);
+	/* What has died so often is believed again after as long as what was never found. */
+	until = path_held_until(&ground.path);
+	assert_in_range(until - ground.now, 8 * USEC_MINUTE, 9 * USEC_MINUTE);
+	run_for(&ground, until - ground.now - SECOND);
 	assert_int_equal(ground.path.way, PATH_HUB);
-	run_for(&ground, 1 * SECOND);
+	run_for(&ground, 2 * SECOND);
 	assert_int_equal(ground.path.way, PATH_DIRECT);
+	assert_int_equal(path_held_until(&ground.path), 0);
 	/* Where the hub is dead nobody counts. */
 	ground.broken[PATH_DIRECT] = true;
 	run_for(&ground, 3 * SECOND);
@@ -1002,6 +1030,7 @@ int main(void)
 {
 	static const struct CMUnitTest cases[] = {
 		CASE(the_first_answer_brings_traffic_over_at_once),
+		CASE(an_end_that_was_called_goes_over_when_it_hears_the_caller),
 		CASE(a_path_that_never_answers_is_given_up_after_five_seconds),
 		CASE(probes_follow_traffic),
 		CASE(the_first_traffic_after_a_silence_is_followed_by_a_probe_at_once),

@@ -14,10 +14,12 @@ TEST(six_times_are_free_and_the_seventh_waits_for_the_first_to_be_an_hour_old)
 	rarely_init(&rarely);
 	for (usec_t i = 0; i < RARELY_TIMES; i++) {
 		assert_true(rarely_may(&rarely, i * USEC_MINUTE));
+		assert_true(rarely_from(&rarely) <= 0);
 		rarely_note(&rarely, i * USEC_MINUTE);
 	}
 	assert_false(rarely_may(&rarely, 6 * USEC_MINUTE));
 	assert_false(rarely_may(&rarely, USEC_HOUR - 1));
+	assert_int_equal(rarely_from(&rarely), USEC_HOUR);
 	assert_true(rarely_may(&rarely, USEC_HOUR));
 	rarely_note(&rarely, USEC_HOUR);
 	assert_false(rarely_may(&rarely, USEC_HOUR));

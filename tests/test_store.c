@@ -330,7 +330,7 @@ static size_t draw_change(struct prng *prng, struct store_row rows[static 4])
 {
 	static char keys[4][4];
 	static char bytes[4][50];
-	size_t count = 1 + prng_below(prng, 4);
+	size_t count = 1 + (size_t)prng_below(prng, 4);
 
 	for (size_t i = 0; i < count; i++) {
 		prng_bytes(prng, keys[i], sizeof keys[i]);
@@ -344,7 +344,7 @@ static size_t draw_change(struct prng *prng, struct store_row rows[static 4])
 			.key = keys[i],
 			.version = prng_below(prng, 100),
 			.bytes = bytes[i],
-			.size = prng_below(prng, sizeof bytes[i]),
+			.size = (unsigned)prng_below(prng, sizeof bytes[i]),
 			.remove = prng_below(prng, 3) == 0,
 		};
 		/* Floors stay. */

@@ -309,6 +309,34 @@ TEST(store_disk_full_is_said_and_nothing_confirmed_is_lost)
 	store_close(store);
 }
 
+TEST(store_that_was_closed_opens_on_a_full_disk)
+{
+	char path[2 * FILES_PATH_SIZE] = "";
+	const struct store_row row = {
+		.table = STORE_FACT, .key = "1", .key_size = 1, .bytes = "x", .size = 1};
+	struct store_value value;
+	struct store *store;
+	int filler;
+
+	(void)state;
+	skip_unless_root();
+	mount_small("size=2m,mode=0700");
+	assert_int_equal(store_open(&store, directory, true, why), 0);
+	assert_int_equal(store_write(store, &row, 1), 0);
+	store_close(store);
+	(void)snprintf(path, sizeof path, "%s/filler", directory);
+	filler = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(filler >= 0);
+	while (write(filler, path, sizeof path) > 0)
+		continue;
+	assert_int_equal(errno, ENOSPC);
+	(void)close(filler);
+	if (store_open(&store, directory, false, why) < 0)
+		fail_msg("%s", why);
+	assert_int_equal(store_read(store, STORE_FACT, 0, "1", 1, &value), 0);
+	store_close(store);
+}
+
 TEST(store_disk_full_from_the_start_leaves_no_half_made_state)
 {
 	static const char filler[512 * 1024];
@@ -418,7 +446,7 @@ TEST(store_damaged_database_is_refused_and_left_alone)
 	prng_init(&prng, seed);
 	for (int i = 0; i < tries; i++) {
 		char *copy = malloc(size);
-		size_t at = prng_below(&prng, size);
+		size_t at = (size_t)prng_below(&prng, size);
 		size_t length = 1 + (size_t)prng_below(&prng, i % 2 ? 4000 : 1);
 
 		assert_non_null(copy);
@@ -667,6 +695,7 @@ TEST(store_peek_reads_beside_the_owner)
 	(void)state;
 	assert_int_equal(store_peek(directory, STORE_SETTING, 0, "supernet", &value), -ENOENT);
 	make_golden();
+	remove_log();
 	assert_int_equal(store_peek(directory, STORE_SETTING, 0, "supernet", &value), 0);
 	assert_false(files_exist(directory, "state.db-wal"));
 	assert_false(files_exist(directory, "state.db-shm"));
@@ -685,6 +714,7 @@ int main(void)
 	static const struct CMUnitTest cases[] = {
 		FAULT(store_killed_at_random_moments_loses_and_tears_nothing),
 		FAULT(store_disk_full_is_said_and_nothing_confirmed_is_lost),
+		FAULT(store_that_was_closed_opens_on_a_full_disk),
 		FAULT(store_disk_full_from_the_start_leaves_no_half_made_state),
 		FAULT(store_read_only_disk_is_said),
 		FAULT(store_directory_without_permission_is_said),

@@ -307,7 +307,7 @@ TEST(wire_accepted_bytes_are_the_only_encoding)
 		uint8_t out[32];
 		struct wire_reader reader;
 		struct wire_writer writer;
-		size_t size = 1 + prng_below(&prng, sizeof in);
+		size_t size = 1 + (size_t)prng_below(&prng, sizeof in);
 
 		prng_bytes(&prng, in, size);
 		/* Small first bytes and zeros make accepted messages likelier. */

@@ -21,6 +21,10 @@ IMPLEMENTATION=userspace
 . tests/lab/world.sh
 # shellcheck source=tests/lab/agents.sh
 . tests/lab/agents.sh
+# shellcheck source=tests/bench/rivals.sh
+. tests/bench/rivals.sh
+# shellcheck source=tests/bench/cost.sh
+. tests/bench/cost.sh
 
 settle=${SETTLE:-30}  # seconds before a site counts as idle
 window=${WINDOW:-60}  # seconds in which it is looked at
@@ -40,37 +44,10 @@ world_of_eight() {
 		world_home "$site" "203.0.113.$number" "192.168.$number.0/24" home
 		number=$((number + 1))
 	done
-	{ grep -v '^collective:' /etc/group && echo "collective:x:$world_user:"; } >"$world_dir/group"
-	chmod 644 "$world_dir/group"
-	for site in "${sites[@]}" guest; do has_group "$site"; done
+	has_group "${sites[@]}" guest
 }
-
-# As installed, there is the group `collective`; looking for one that is not there loads 350 KiB of libnss_systemd.
-has_group() { site_run "$1" mount --bind "$world_dir/group" /etc/group || world_fail "$1 has no group"; }
-
-middle() { sort -n | awk '{ at[NR] = $1 } END { if (NR) print at[int((NR + 1) / 2)]; else print "-" }'; }
-worst() { sort -n | tail -n 1; }
-
-# What the program of a site was given of the processor so far, in ns: all its threads.
-spent() { cat "/proc/$1"/task/*/schedstat | awk '{ ns += $1 } END { printf "%.0f\n", ns }'; }
-memory() { awk '$1 == "VmRSS:" { print $2 }' "/proc/$1/status"; }
 
 pid_of() { cat "$world_dir/$2/$1.pid"; }
-
-# What a spoke's line carries, both ways, in bytes of IP packets with their headers. Only UDP and TCP: neighbour
-# discovery and multicast are the kernel's.
-count_wire() {
-	site_run "$1" nft -f - <<-'RULES'
-		add table inet bench
-		delete table inet bench
-		table inet bench {
-			counter wire { }
-			chain come { type filter hook prerouting priority raw; iifname "lan" meta l4proto { tcp, udp } counter name wire; }
-			chain leave { type filter hook postrouting priority 300; oifname "lan" meta l4proto { tcp, udp } counter name wire; }
-		}
-	RULES
-}
-counted() { site_run "$1" nft list counter inet bench wire | sed -n 's/.*bytes \([0-9]*\).*/\1/p'; }
 
 # idle PROGRAM - its processes have their ids in SITE/PROGRAM.pid; results go to files named after it.
 idle() {
@@ -98,13 +75,6 @@ ends() {
 	done
 }
 has_ended() { ! kill -0 "$(pid_of "$1" "$2")" 2>/dev/null; }
-
-# spawns PROGRAM SITE COMMAND...
-spawns() {
-	site_spawn "$2" "$1" "${@:3}"
-	echo "$site_pid" >"$world_dir/$2/$1.pid"
-	disown "$site_pid"
-}
 
 # meets PROGRAM ADDRESS... - each of the first and the last site gets answers from there.
 meets() {
@@ -199,75 +169,6 @@ crowd() {
 	for site in hub ann; do memory "$(pid_of agent "$site")" >"$world_dir/crowd.$site"; done
 }
 
-# Nebula: its sample configuration, with "punch" as it stands there for sites behind routers.
-
-nebula_begin() {
-	local site number=1 dir
-	nebula-cert ca -name bench -out-crt "$world_dir/ca.crt" -out-key "$world_dir/ca.key" || world_fail 'no authority of Nebula'
-	for site in "${sites[@]}"; do
-		dir=$world_dir/$site/nebula
-		mkdir "$dir"
-		nebula-cert sign -name "$site" -ip "10.201.0.$number/24" -ca-crt "$world_dir/ca.crt" -ca-key "$world_dir/ca.key" \
-			-out-crt "$dir/host.crt" -out-key "$dir/host.key" || world_fail 'no certificate of Nebula'
-		nebula_configure "$site" >"$dir/config.yml"
-		spawns nebula "$site" nebula -config "$dir/config.yml"
-		number=$((number + 1))
-	done
-	meets nebula 10.201.0.1 10.201.0.2 10.201.0.8
-}
-
-nebula_configure() {
-	local lighthouse=false hosts='["10.201.0.1"]'
-	[ "$1" != hub ] || lighthouse=true hosts='[]'
-	cat <<-TEXT
-		pki: { ca: $world_dir/ca.crt, cert: $world_dir/$1/nebula/host.crt, key: $world_dir/$1/nebula/host.key }
-		static_host_map: { "10.201.0.1": ["$hub:4242"] }
-		lighthouse: { am_lighthouse: $lighthouse, interval: 60, hosts: $hosts }
-		listen: { host: 0.0.0.0, port: 4242 }
-		punchy: { punch: true }
-		relay: { am_relay: false, use_relays: true }
-		tun: { disabled: false, dev: nebula1, drop_local_broadcast: false, drop_multicast: false, tx_queue: 500, mtu: 1300 }
-		logging: { level: info, format: text }
-		firewall:
-		  conntrack: { tcp_timeout: 12m, udp_timeout: 3m, default_timeout: 10m }
-		  outbound: [{ port: any, proto: any, host: any }]
-		  inbound: [{ port: any, proto: icmp, host: any }]
-	TEXT
-}
-
-# tinc: as its manual's example, everybody connects to the hub; PingInterval is 60 s where it is not said.
-
-tinc_begin() {
-	local site number=0 dir
-	for site in "${sites[@]}"; do
-		dir=$world_dir/$site/tinc
-		mkdir -p "$dir/hosts"
-		tinc_configure "$site" "$number"
-		tincd -c "$dir" -K2048 </dev/null >/dev/null 2>&1 || world_fail 'no key of tinc'
-		[ "$site" = hub ] || cp "$dir/hosts/$site" "$world_dir/hub/tinc/hosts/"
-		[ "$site" = hub ] || cp "$world_dir/hub/tinc/hosts/hub" "$dir/hosts/"
-		number=$((number + 1))
-	done
-	for site in "${sites[@]}"; do
-		spawns tinc "$site" tincd -c "$world_dir/$site/tinc" -D --pidfile="$world_dir/$site/tincd.pid"
-	done
-	meets tinc 10.202.0.1 10.202.1.1 10.202.7.1
-}
-
-tinc_configure() {
-	local dir=$world_dir/$1/tinc
-	printf 'Name = %s\nInterface = tinc0\n' "$1" >"$dir/tinc.conf"
-	printf 'Subnet = 10.202.%s.0/24\n' "$2" >"$dir/hosts/$1"
-	if [ "$1" = hub ]; then
-		echo "Address = $hub" >>"$dir/hosts/hub"
-	else
-		echo 'ConnectTo = hub' >>"$dir/tinc.conf"
-	fi
-	# shellcheck disable=SC2016 # tinc's
-	printf '#!/bin/sh\nip address add 10.202.%s.1/16 dev $INTERFACE\nip link set $INTERFACE up\n' "$2" >"$dir/tinc-up"
-	chmod 755 "$dir/tinc-up"
-}
-
 # The table.
 
 # per PROGRAM WHAT - the middle of the sites.
@@ -329,10 +230,12 @@ speed
 agents_leave "${sites[@]}"
 crowd
 agents_leave hub ann
-nebula_begin
+nebula_begins "${sites[@]}"
+meets nebula 10.201.0.1 10.201.0.2 10.201.0.8
 idle nebula
 ends nebula
-tinc_begin
+tinc_begins "${sites[@]}"
+meets tinc 10.202.1.1 10.202.2.1 10.202.8.1
 idle tinc
 ends tinc
 table

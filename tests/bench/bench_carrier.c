@@ -51,7 +51,8 @@ static usec_t now(void)
 
 static void rest(usec_t time)
 {
-	const struct timespec wait = {time / USEC_SECOND, time % USEC_SECOND * 1000};
+	const struct timespec wait = {
+		(time_t)(time / USEC_SECOND), (long)(time % USEC_SECOND * 1000)};
 
 	(void)nanosleep(&wait, NULL);
 }

@@ -246,7 +246,7 @@ static void turn(struct bench *bench)
 		{.fd = bench->ends[1].socket, .events = POLLIN}};
 	bool flows = now() < bench->ends_at;
 	usec_t left = (flows ? bench->next_at : bench->ends_at + LAST_WITHIN) - now();
-	struct timespec wait = {.tv_nsec = left > 0 ? left % USEC_SECOND * 1000 : 0};
+	struct timespec wait = {.tv_nsec = left > 0 ? (long)(left % USEC_SECOND * 1000) : 0};
 
 	if (bench->child < 0 && bench->command && now() >= bench->begun_at + COMMAND_AFTER) {
 		bench->command_at = now();

@@ -17,15 +17,14 @@ fi
 . tests/lab/world.sh
 # shellcheck source=tests/lab/collective.sh
 . tests/lab/collective.sh
+# shellcheck source=tests/bench/cost.sh
+. tests/bench/cost.sh
 
 rounds=${ROUNDS:-20}
 skip=" ${SKIP:-} "
 look=$BUILD/gcc/tests/bench_links
 gamers=(ann bob)
 
-middle() { sort -n | awk '{ at[NR] = $1 } END { if (NR) print at[int((NR + 1) / 2)]; else print "-" }'; }
-# Of few rounds the 99th percentile is the worst.
-worst() { sort -n | tail -n 1; }
 row() { printf '| %-58s | %-34s | %s |\n' "$1" "$2" "$3"; }
 
 # begins WHEN - the hub and two homes, joined, with that policy.
@@ -102,13 +101,14 @@ planned() {
 	world_end_now
 }
 
-# The direct way dies under traffic, and comes back.
+# The direct way dies under traffic, and comes back. A way that has come and gone six times within an hour is left alone for ten
+# minutes: four deaths here, one behind the rest, and the beginning make six.
 dies() {
-	local i both
+	local i both deaths=4
 	begins always
 	world_wait 20 are_direct || world_fail "$(at ann why bob)"
 	write_cuts
-	for ((i = 0; i < (rounds + 1) / 2; i++)); do
+	for ((i = 0; i < deaths; i++)); do
 		both=$(flow 5 200 "${cut[@]}") || world_fail 'no flow'
 		read -r _ _ _ _ gap_ab gap_ba _ _ _ _ ttl_ab ttl_ba <<<"$both"
 		[ "$ttl_ab$ttl_ba" = 6363 ] || echo "# round $i: $both"
@@ -213,20 +213,14 @@ idle() {
 	done
 	sleep 60
 	for site in ann dan hal; do
-		site_run "$site" nft -f - <<-'RULES'
-			table inet bench {
-				counter wire { }
-				chain come { type filter hook prerouting priority raw; iifname "lan" meta l4proto udp counter name wire; }
-				chain leave { type filter hook postrouting priority 300; oifname "lan" meta l4proto udp counter name wire; }
-			}
-		RULES
-		cat "/proc/$(agent_pid "$site")"/task/*/schedstat | awk '{ ns += $1 } END { printf "%.0f\n", ns }' >"$world_dir/$site/spent"
+		count_wire "$site" || world_fail "$site counts nothing"
+		spent "$(agent_pid "$site")" >"$world_dir/$site/spent"
 	done
 	sleep 60
 	for site in ann dan hal; do
-		cat "/proc/$(agent_pid "$site")"/task/*/schedstat | awk -v before="$(cat "$world_dir/$site/spent")" '{ ns += $1 } END { printf "%.1f\n", (ns - before) / 1e6 }' >>"$world_dir/cpu"
-		site_run "$site" nft list counter inet bench wire | sed -n 's/.*bytes \([0-9]*\).*/\1/p' | awk '{ printf "%.0f\n", $1 / 60 }' >>"$world_dir/bytes"
-		awk '$1 == "VmRSS:" { print $2 }' "/proc/$(agent_pid "$site")/status" >>"$world_dir/rss"
+		echo $((($(spent "$(agent_pid "$site")") - $(cat "$world_dir/$site/spent")) / 1000000)) >>"$world_dir/cpu"
+		echo $(($(counted "$site") / 60)) >>"$world_dir/bytes"
+		memory "$(agent_pid "$site")" >>"$world_dir/rss"
 	done
 	row "8 gamers all linked, idle: B/s on a site's line" "$(middle <"$world_dir/bytes")" "300"
 	row "the same: processor of an agent, ms a minute" "$(middle <"$world_dir/cpu")" "60"

@@ -42,7 +42,7 @@ static void check_answer(const struct control_answer *answer)
 	static struct control_answer other;
 	size_t size = control_answer_write(answer, written);
 
-	REQUIRE(answer->kind > CONTROL_NOTHING && answer->kind <= CONTROL_EVENT);
+	REQUIRE(answer->kind > CONTROL_NOTHING && answer->kind <= CONTROL_ANSWER_LAST);
 	REQUIRE(answer->path <= CONTROL_PATH_DOWN);
 	REQUIRE(answer->age_ms >= -1 && answer->rtt_us >= -1);
 	REQUIRE(is_text(answer->name, sizeof answer->name));

@@ -166,7 +166,7 @@ static int try_without(void *context)
 	bad |= (link_set_up(own, *index) != -EPERM || link_set_mtu(own, *index, 1400) != -EPERM)
 	       << 3;
 	bad |= (route_add(own, &route) != -EPERM || route_remove(own, &route) != -EPERM) << 4;
-	bad |= (route_rule_add(own, ADDRESS_IPV4, name) != -EPERM) << 5;
+	bad |= (route_rule_add(own, ADDRESS_IPV4, name, ROUTE_RULE_PRIORITY) != -EPERM) << 5;
 	bad |= (route_address_add(own, *index, &address) != -EPERM) << 6;
 	/* Looking is free. */
 	bad |= (link_find(own, name, &link) != 0) << 7;
@@ -713,8 +713,9 @@ TEST(rules_are_listed_as_they_were_added)
 	(void)state;
 	assert_int_equal(rules.count, 0);
 	for (uint32_t i = 0; i < COUNT(families); i++) {
-		assert_int_equal(route_rule_add(net, families[i], name), 0);
-		assert_int_equal(route_rule_add(net, families[i], name), -EEXIST);
+		assert_int_equal(route_rule_add(net, families[i], name, ROUTE_RULE_PRIORITY), 0);
+		assert_int_equal(
+			route_rule_add(net, families[i], name, ROUTE_RULE_PRIORITY), -EEXIST);
 		rules = list_rules();
 		assert_int_equal(rules.count, i + 1);
 		assert_int_equal(rules.rules[i].family, families[i]);
@@ -769,14 +770,123 @@ static void expect_bent(const char *rows, uint32_t count)
 TEST(rules_that_were_bent_are_told_apart)
 {
 	(void)state;
-	expect_bent("'iif ground0 lookup 200 priority 1010' 'iif ground0 lookup 11010 priority 7' "
+	expect_bent("'iif ground0 lookup 200 priority 1010' "
 		    "'lookup 11010 priority 1010' "
 		    "'iif ground0 from 10.0.0.0/8 lookup 11010 priority 1010' "
 		    "'iif ground0 to 10.0.0.0/8 lookup 11010 priority 1010' "
 		    "'iif ground0 unreachable priority 1010'",
-		6);
+		5);
 	/* Which the kernel takes for the same as another one of these. */
 	expect_bent("'not iif ground0 lookup 11010 priority 1010'", 1);
+}
+
+/* Only from there. */
+static bool comes_from_ten(const struct prefix *from, void *context)
+{
+	static const struct prefix ten = {{ADDRESS_IPV4, {10}}, 8};
+
+	(void)context;
+	return from->length == 0 || prefix_overlaps(from, &ten);
+}
+
+static struct route_foremost find_foremost(void)
+{
+	struct route_foremost foremost = {0};
+
+	assert_int_equal(
+		route_rule_foremost(net, ADDRESS_IPV4, comes_from_ten, NULL, &foremost), 0);
+	return foremost;
+}
+
+/* By the words of ip. */
+static void expect_foremost(const char *rule, uint32_t priority)
+{
+	struct route_foremost foremost;
+
+	assert_int_equal(room_shell("ip rule add %s", rule), 0);
+	foremost = find_foremost();
+	assert_int_equal(foremost.local, 0);
+	assert_int_equal(foremost.before, ROUTE_NO_RULE);
+	assert_int_equal(foremost.behind, priority);
+	assert_int_equal(room_shell("ip rule delete %s", rule), 0);
+}
+
+static const uint32_t main_priority = 32766; /* of a rule that every system has */
+
+TEST(the_foremost_rule_of_others_is_found)
+{
+	(void)state;
+	expect_foremost("lookup 200 priority 900", 900);
+	expect_foremost("not fwmark 1 lookup 200 priority 900", 900);
+	expect_foremost("unreachable priority 5", 5);
+	expect_foremost("from 10.100.0.0/16 lookup 200 priority 900", 900);
+	expect_foremost("from 192.0.2.98 lookup 200 priority 900", main_priority);
+	expect_foremost("not from 192.0.2.98 lookup 200 priority 900", 900);
+	expect_foremost("lookup 200 priority 900 protocol 110", main_priority);
+	expect_foremost("lookup local priority 900", main_priority);
+	/* Without a priority it is before all that is there, but for the local table. */
+	assert_int_equal(route_rule_add(net, ADDRESS_IPV4, name, ROUTE_RULE_PRIORITY), 0);
+	expect_foremost("lookup 200", ROUTE_RULE_PRIORITY - 1);
+	assert_int_equal(room_shell("ip rule delete protocol %d", ROUTE_PROTOCOL), 0);
+}
+
+/* One that is inverted takes what comes in by all but the one that it names. */
+TEST(rules_for_other_interfaces_are_passed_over_unless_inverted)
+{
+	static const char *const rules[] = {"iif lan", "iif ground0", "oif lan", "l3mdev"};
+	char rule[64];
+
+	(void)state;
+	for (uint32_t i = 0; i < COUNT(rules); i++) {
+		const char *table = strcmp(rules[i], "l3mdev") == 0 ? "" : "lookup 200";
+
+		(void)snprintf(rule, sizeof rule, "%s %s priority 900", rules[i], table);
+		expect_foremost(rule, main_priority);
+		(void)snprintf(rule, sizeof rule, "not %s %s priority 900", rules[i], table);
+		expect_foremost(rule, 900);
+	}
+}
+
+/* In the words of ip: the local table is where others put it, and rules are set around it. */
+static void expect_around_local(const char *rules, uint32_t local, uint32_t before, uint32_t behind)
+{
+	struct route_foremost foremost;
+
+	assert_int_equal(
+		room_shell("printf '%%s\\n' %s | sed 's/^/rule add /' | ip -batch -", rules), 0);
+	assert_int_equal(room_shell("ip rule delete priority 0 lookup local"), 0);
+	foremost = find_foremost();
+	assert_int_equal(room_shell("ip rule flush && ip rule add lookup local priority 0 && "
+				    "ip rule add lookup main priority 32766 && "
+				    "ip rule add lookup default priority 32767"),
+		0);
+	assert_int_equal(foremost.local, local);
+	assert_int_equal(foremost.before, before);
+	assert_int_equal(foremost.behind, behind);
+}
+
+TEST(rules_are_told_apart_by_the_local_table)
+{
+	(void)state;
+	expect_around_local("'lookup local priority 100'", 100, ROUTE_NO_RULE, main_priority);
+	expect_around_local("'lookup 200 priority 9' 'lookup 200 priority 10' "
+			    "'lookup local priority 100' 'lookup 200 priority 101'",
+		100, 9, 101);
+	/* Beside it, on either side. */
+	expect_around_local(
+		"'lookup 200 priority 100' 'lookup local priority 100'", 100, 100, main_priority);
+	expect_around_local(
+		"'lookup local priority 100' 'lookup 200 priority 100'", 100, 100, main_priority);
+	/* What is for some packets only does not stand for it, nor does a second one. */
+	expect_around_local("'from 10.0.0.0/8 lookup local priority 5' "
+			    "'fwmark 1 lookup local priority 6' "
+			    "'not iif lan lookup local priority 7' "
+			    "'lookup local priority 100' 'lookup 200 priority 200' "
+			    "'lookup local priority 300'",
+		100, ROUTE_NO_RULE, 200);
+	/* There is none. */
+	expect_around_local("'lookup 200 priority 9'", 0, ROUTE_NO_RULE, 9);
+	expect_around_local("'lookup 200 priority 0'", 0, 0, main_priority);
 }
 
 TEST(rule_with_another_table_is_removed_as_listed)
@@ -881,7 +991,7 @@ TEST(machine_with_ipv6_switched_off_works)
 	assert_true(route_address_add(net, index, &wide.address) < 0);
 	assert_int_equal(route_add(net, &route), 0);
 	expect_listed(&route, true);
-	assert_int_equal(route_rule_add(net, ADDRESS_IPV4, name), 0);
+	assert_int_equal(route_rule_add(net, ADDRESS_IPV4, name, ROUTE_RULE_PRIORITY), 0);
 	rules = list_rules();
 	assert_int_equal(rules.count, 1);
 	assert_int_equal(route_rule_remove(net, &rules.rules[0]), 0);
@@ -1090,6 +1200,9 @@ int main(int argc, char **argv)
 		MADE(rules_are_listed_as_they_were_added),
 		MADE(foreign_rules_are_neither_listed_nor_removed),
 		MADE(rules_that_were_bent_are_told_apart),
+		MADE(the_foremost_rule_of_others_is_found),
+		MADE(rules_for_other_interfaces_are_passed_over_unless_inverted),
+		MADE(rules_are_told_apart_by_the_local_table),
 		MADE(rule_with_another_table_is_removed_as_listed),
 		MADE(addresses_are_listed_as_they_were_added),
 		MADE(addresses_say_how_far_they_reach_and_whose_they_are),

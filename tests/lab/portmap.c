@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
@@ -456,6 +457,60 @@ TEST(end_while_a_question_is_open_is_quiet)
 	assert_non_null(portmap);
 }
 
+/* As a router does to everybody in the home. */
+static void announce(uint8_t kind, uint16_t result, uint8_t age, size_t size)
+{
+	const struct sockaddr_in everybody = {.sin_family = AF_INET,
+		.sin_port = htons(5350),
+		.sin_addr.s_addr = htonl(INADDR_ALLHOSTS_GROUP)};
+	const struct in_addr lan = {htonl(0xc0a80501)};
+	const uint8_t bytes[16] = {
+		0, kind, (uint8_t)(result >> 8), (uint8_t)result, 0, 0, 0, age, 44, 10, 23, 9};
+
+	need(setsockopt(odd, IPPROTO_IP, IP_MULTICAST_IF, &lan, sizeof lan) == 0, "multicast");
+	need(sendto(odd, bytes, size, 0, (const struct sockaddr *)&everybody, sizeof everybody) ==
+			(ssize_t)size,
+		"announcement");
+}
+
+TEST(router_that_begins_anew_is_heard)
+{
+	const struct address outside = address_ipv4(0x2c0a1709);
+
+	(void)state;
+	live_at(ODD);
+	oddity = (struct oddity){.times = 1};
+	assert_int_equal(ask(PORT, 0, 3600).error, 0);
+	portmap_listen(portmap, true);
+	portmap_listen(portmap, true);
+	answered = 0;
+	announce(128, 0, 7, 12);
+	assert_true(wait_for(1, SOON_MS));
+	assert_true(last.announced);
+	assert_int_equal(last.error, 0);
+	assert_int_equal(last.epoch_s, 7);
+	assert_true(address_equal(&last.outside.address, &outside));
+	assert_int_equal(last.outside.port, 0);
+	/* What is none is passed over. */
+	announce(128, 1, 7, 12);
+	announce(129, 0, 7, 12);
+	announce(128, 0, 7, 11);
+	announce(128, 0, 7, 16);
+	assert_false(wait_for(2, 300));
+	/* As is who is not this home's router, and what nobody wants to hear. */
+	live_at(GOOD);
+	(void)ask(PORT, 0, 600);
+	answered = 0;
+	announce(128, 0, 7, 12);
+	assert_false(wait_for(1, 300));
+	live_at(ODD);
+	(void)ask(PORT, 0, 600);
+	portmap_listen(portmap, false);
+	answered = 0;
+	announce(128, 0, 7, 12);
+	assert_false(wait_for(1, 300));
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest cases[] = {
@@ -472,6 +527,7 @@ int main(int argc, char **argv)
 		CASE(question_that_is_dropped_is_not_answered),
 		CASE(who_is_answered_may_ask),
 		CASE(end_while_a_question_is_open_is_quiet),
+		CASE(router_that_begins_anew_is_heard),
 	};
 	int failed;
 

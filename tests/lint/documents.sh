@@ -29,6 +29,13 @@ explains_pairs() {
 			/^> Everything goes by the hub/ { print pair ": no" }' docs/why.md)
 }
 
+# docs/conformance.md is what the table of rows and the simulator say now, and the three agree.
+conformance_page_is_current() {
+	tests/conformance/page.sh >"$work/conformance" || return 1
+	diff docs/conformance.md "$work/conformance" || return 1
+	! grep -F '| NO |' docs/conformance.md
+}
+
 # The commands that a program has, a line each.
 commands() {
 	"${program[$1]}" --help | sed -n '/^Commands:/,/^$/{/^  /p}' | sed -E 's/^  //; s/  .*//; s/ [[A-Z].*//; s/ +$//'
@@ -227,5 +234,6 @@ check "the manual lists every property, and no other" manual_names_properties
 check "the examples in docs/scenarios.md are scenarios" scenario_examples_are_read
 check "links and paths in Markdown exist" links_exist
 check "docs/why.md explains every pair of routers" explains_pairs
+check "docs/conformance.md is current, and nothing in it differs" conformance_page_is_current
 check "the README's commands exist" readme_commands_exist
 finish
