@@ -94,7 +94,7 @@ holds_what_is_expected() {
 		-rw-r--r-- root/root ./usr/lib/tmpfiles.d/$name.conf
 		-rw-r--r-- root/root ./usr/share/bash-completion/completions/$name
 		-rw-r--r-- root/root ./usr/share/bash-completion/completions/$name-sim
-		-rw-r--r-- root/root ./usr/share/doc/$name/CHANGELOG.md
+		-rw-r--r-- root/root ./usr/share/doc/$name/CHANGELOG.md.gz
 		-rw-r--r-- root/root ./usr/share/doc/$name/README.md.gz
 		-rw-r--r-- root/root ./usr/share/doc/$name/changelog.gz
 		-rw-r--r-- root/root ./usr/share/doc/$name/copyright

@@ -6,7 +6,7 @@ cd "${SOURCE:?}" || exit 1
 
 at_once=2
 # The longest begin first.
-longest=(recovery carrier links people pairs)
+longest=(recovery chaos carrier links neighbours guests people pairs)
 
 # timeout makes a process group of its own: what ends this script has to be passed on.
 declare -A running=()
@@ -32,6 +32,7 @@ tell() {
 		# Whoever fails without a word, or ends before its plan, has failed as well.
 		if ! grep -q '^1\.\.' "$out" || { [ "$status" -ne 0 ] && ! grep -q '^not ok' "$out"; }; then
 			printf 'not ok - %s ended with status %d\n' "$name" "$status"
+			grep -vE '^(ok|not ok|1\.\.)' "$out" | tail -n 12 | sed 's/^#* */# /'
 		fi
 		sed 's/^/# /' "$err"
 		;;

@@ -18,6 +18,8 @@ install_packages() {
 	[ "$(id -u)" -eq 0 ] || die "these packages are missing; run this once with sudo: ${missing[*]}"
 	printf 'Installing %d packages: %s\n' ${#missing[@]} "${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
+	# Installed, it would begin to guard this machine: "systemctl unmask firewalld" lets it.
+	case " ${missing[*]} " in *" firewalld "*) mkdir -p /etc/systemd/system && ln -sfn /dev/null /etc/systemd/system/firewalld.service ;; esac
 	mkdir -p build
 	{ apt-get -q update && apt-get -q install -y --no-install-recommends "${missing[@]}"; } \
 		>build/apt.log 2>&1 </dev/null || {
@@ -40,6 +42,13 @@ build_in() {
 		CC=$compiler meson setup "build/$name" "$@" >>"build/$name.log" 2>&1 </dev/null || return 1
 	fi
 	ninja -C "build/$name" >>"build/$name.log" 2>&1 </dev/null
+}
+
+# copy_project DIRECTORY - the project as it stands, committed or not, and nothing that was built.
+copy_project() {
+	local file
+	project_files '*' | while read -r file; do [ ! -e "$file" ] || printf '%s\n' "$file"; done |
+		tar -cf - -T - | tar -xf - -C "$1"
 }
 
 # project_files PATTERN... - the project's own files of these names.

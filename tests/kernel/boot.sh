@@ -15,62 +15,15 @@ if [ "${1:-}" = --timeout ]; then
 	shift 2
 fi
 
-cannot() {
-	printf '%s\n' "$*"
-	exit 77
-}
-
-PATH=$PATH:/usr/sbin:/sbin
-[ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] || cannot "the machine is an amd64 one, with Debian's files"
-for tool in qemu-system-x86_64 apt-get cpio modprobe xz; do
-	[ -n "$(type -P "$tool")" ] || cannot "$tool is missing: tools/packages names the package"
-done
-image=$("$SOURCE/tests/kernel/image.sh") || {
-	status=$?
-	[ "$status" -eq 77 ] || echo "not ok - the virtual machine cannot be made"
-	exit "$status"
-}
+# shellcheck source=tests/kernel/machine.sh
+. "$SOURCE/tests/kernel/machine.sh"
+machine_image || exit
 
 ulimit -c 0
 work=$(mktemp -d)
-machine=
-# qemu ends by the signal that "timeout" passes on.
-stop() {
-	[ -z "$machine" ] || kill "$machine" 2>/dev/null
-	wait
-}
-trap 'stop; rm -rf "$work"' EXIT
-
-# start ACCELERATOR - what the guest answers comes into $work/out. Without multidevs=remap, files of
-# the host's /proc, /sys and /dev look like one another. An oops ends the machine, so no verdict comes.
-start() {
-	rm -rf "$work/out"
-	mkdir "$work/out"
-	printf 'export %s=%q\n' SOURCE "$SOURCE" BUILD "$BUILD" >"$work/out/environment"
-	realpath "${scripts[@]}" >"$work/out/scripts"
-	timeout -k 5 "$limit" qemu-system-x86_64 -accel "$1" -cpu max -smp 2 -m 2048 \
-		-display none -monitor none -serial "file:$work/console" -no-reboot -nic none \
-		-kernel "$image"/boot/vmlinuz-* -initrd "$image/initrd" \
-		-append 'console=ttyS0 quiet panic=-1 oops=panic' \
-		-virtfs local,path=/,mount_tag=root,security_model=none,readonly=on,multidevs=remap \
-		-virtfs local,path="$work/out",mount_tag=out,security_model=none \
-		>"$work/qemu" 2>&1 </dev/null &
-	machine=$!
-}
-
-# A /dev/kvm may be there and not do: only a machine that came up proves it. Emulation always does.
-start_fast() {
-	local i
-	[ -w /dev/kvm ] || return 1
-	start kvm
-	for ((i = 0; i < 50; i++)); do
-		[ ! -e "$work/out/kernel" ] || return 0
-		kill -0 "$machine" 2>/dev/null || break
-		sleep 0.2
-	done
-	stop
-	return 1
-}
+trap 'machine_stop; rm -rf "$work"' EXIT
+mkdir "$work/out"
+printf 'export %s=%q\n' SOURCE "$SOURCE" BUILD "$BUILD" >"$work/out/environment"
 
 # verdict NUMBER SCRIPT - what it printed, and a line more where that is not the whole of it.
 verdict() {
@@ -101,11 +54,8 @@ verdict() {
 scripts=("$@")
 started=$SECONDS
 rm -f "$BUILD/kernel/console.log"
-accelerator=kvm
-start_fast 2>/dev/null || { # where bash would tell how the machine died
-	accelerator=tcg
-	start tcg
-}
+realpath "${scripts[@]}" >"$work/out/scripts"
+machine_start_fast / "$work/out" "$work" 2>/dev/null # where bash would tell how one died
 how_it_ended='the machine stopped'
 wait "$machine"
 [ $? -ne 124 ] || how_it_ended="the machine was stopped after $limit s"

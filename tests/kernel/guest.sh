@@ -10,7 +10,6 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/r
 . /run/out/environment
 cd "$SOURCE" || exit 1
 ip link set lo up
-uname -r >/run/out/kernel
 number=0
 while read -r script <&3; do
 	number=$((number + 1))

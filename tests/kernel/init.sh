@@ -3,7 +3,9 @@
 # init.sh - the first process of the virtual machine, out of the initial RAM disk: lays a root that
 # can be written, in memory, over the files of the host, and goes there.
 #
-# The second share, /run/out, carries what boot.sh says and what the tests answer.
+# The second share, /run/out, carries what is said to the machine and what it answers. In its "environment" stand SOURCE
+# and BUILD, folders of the host, and then guest.sh goes on; or INIT, a program of a root that has none of these.
+# What lies in its folder "run" is laid into /run.
 
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -19,24 +21,36 @@ while read -r module; do
 done </modules/order
 
 mount -t 9p -o trans=virtio,version=9p2000.L out /out
-# shellcheck source=/dev/null # written by boot.sh: SOURCE and BUILD
+uname -r >/out/kernel
+# shellcheck source=/dev/null # written by who boots it
 . /out/environment
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=512000 root /host
-mount -t tmpfs memory /memory
-mkdir /memory/upper /memory/work
+# Where there is a disk, what is written lies there, and the next boot meets it again.
+if [ -b /dev/vda ]; then
+	mount -t ext4 /dev/vda /memory
+else
+	mount -t tmpfs memory /memory
+fi
+mkdir -p /memory/upper /memory/work
 mount -t overlay -o lowerdir=/host,upperdir=/memory/upper,workdir=/memory/work overlay /root
 
 # /tmp and /run begin empty. The project is seen where the host has it, though that be in there.
-mount -o bind "/root$SOURCE" /source
-mount -o bind "/root$BUILD" /build
+if [ -n "$SOURCE" ]; then
+	mount -o bind "/root$SOURCE" /source
+	mount -o bind "/root$BUILD" /build
+fi
 mount -t tmpfs memory /root/tmp
-mount -t tmpfs memory /root/run
-mkdir -p "/root$SOURCE" /root/run/netns /root/run/out
-mount --move /source "/root$SOURCE"
-mkdir -p "/root$BUILD"
-mount --move /build "/root$BUILD"
+mount -t tmpfs -o mode=755 memory /root/run
+mkdir -p /root/run/netns /root/run/out
+if [ -n "$SOURCE" ]; then
+	mkdir -p "/root$SOURCE"
+	mount --move /source "/root$SOURCE"
+	mkdir -p "/root$BUILD"
+	mount --move /build "/root$BUILD"
+fi
+[ ! -d /out/run ] || cp -R /out/run/. /root/run/
 mount --move /out /root/run/out
 for directory in proc sys dev; do
 	mount --move "/$directory" "/root/$directory"
 done
-exec switch_root /root "$SOURCE/tests/kernel/guest.sh"
+exec switch_root /root "${INIT:-$SOURCE/tests/kernel/guest.sh}"

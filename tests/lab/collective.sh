@@ -8,6 +8,7 @@
 #   knows_without_words SITE EXPRESSION
 #   reaches SITE ADDRESS [SECONDS] whether it gets an answer, within a second if nothing is said
 #   alike SITE...                  their agents show the same sites, and keep the same facts, byte by byte
+#   kept_at SITE                   those facts, a line each: kind, key, version, bytes
 #   kills SITE                     its agent alone
 #   loses_power SITE               whatever runs there ends, and what was not on disk is gone
 #   measured WORDS MS COMMAND...   until the command succeeds; says how long it took, which is at most so long
@@ -64,10 +65,8 @@ misses() { ! reaches "$@"; }
 # address_of SITE - inside.
 address_of() { at "$1" status --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["site"]["address"])'; }
 
-# What it shows, and what it would begin with again. Of who is out, some still keep what it once said, and nobody is told.
-known_at() {
-	at "$1" status --json | python3 -c 'import json, sys
-for site in json.load(sys.stdin)["sites"]: print(site["name"], site["address"], *site["subnets"])' || return
+# What it would begin with again. Of who is out, some still keep what it once said, and nobody is told.
+kept_at() {
 	# As the agent's user, who is to be able to write whatever SQLite makes beside it.
 	site_run "$1" setpriv "--reuid=$world_user" "--regid=$world_user" --clear-groups env PATH=/usr/bin:/bin python3 - "$world_dir/$1/state/state.db" <<-'PYTHON'
 		import hashlib, sqlite3, sys
@@ -78,6 +77,12 @@ for site in json.load(sys.stdin)["sites"]: print(site["name"], site["address"], 
 		    if kind not in (2, 5) or hashlib.blake2b(key[:32], digest_size=16).digest() not in out:
 		        print(kind, key.hex(), version, data.hex())
 	PYTHON
+}
+
+# That, and what it shows.
+known_at() {
+	at "$1" status --json | python3 -c 'import json, sys
+for site in json.load(sys.stdin)["sites"]: print(site["name"], site["address"], *site["subnets"])' && kept_at "$1"
 }
 
 are_alike() {

@@ -195,6 +195,18 @@ world_home() {
 	world_router "$1" "$4"
 }
 
+# The types of pairs.txt are those of routers and two more, one of which may end in -accept, too: its own router, not the provider's.
+world_stands() {
+	case $2 in
+	public) world_public "$1" "203.0.113.$3" ;;
+	cgnat | cgnat-accept)
+		world_provider "isp$3" "203.0.113.$3" moved-cone
+		world_home "$1" 100.64.1.2 "192.168.$3.0/24" "home${2#cgnat}" "isp$3"
+		;;
+	*) world_home "$1" "203.0.113.$3" "192.168.$3.0/24" "$2" ;;
+	esac
+}
+
 # The router's LAN becomes a bridge of both hosts' lines, whose packets are no business of its packet filter.
 world_sibling() {
 	local host lan at=$world-$2-router

@@ -28,10 +28,17 @@ is_well() {
 		finds well port '51821 is free' && finds well mtu 'fit into those of wan'
 }
 
+# Before the local table, where a collective's rules cannot be.
+a_rule_in_front() {
+	site_run ann ip rule add fwmark 0x200/0xf00 lookup 2004 priority 0 && site_run ann ip -6 rule add lookup 2004 priority 0 &&
+		comes 0 && finds note rules 'the rule of priority 0 ("ip rule" shows it)' 'a priority above 0' && finds note rules '"ip -6 rule"' &&
+		site_run ann ip rule delete lookup 2004 && site_run ann ip -6 rule delete lookup 2004 && comes 0 && ! grep ' rules ' "$world_dir/said"
+}
+
 three_problems() {
 	site_run ann ip link add name box type veth peer name box-end &&
 		site_run ann ip address add 10.100.200.1/24 dev box && site_run ann ip link set box up &&
-		site_run ann nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }; add chain ip filter DOCKER-USER' &&
+		site_run ann nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }; add chain ip filter DOCKER-USER; add rule ip filter FORWARD jump DOCKER-USER' &&
 		site_run ann ip link set wan mtu 1400 || return 1
 	comes 1 && finds trouble networks '10.100.200.0/24 of box overlaps' 'another network' &&
 		finds trouble forwarding 'drops what is forwarded' 'iptables -I DOCKER-USER -i collective0 -j ACCEPT' &&
@@ -41,15 +48,17 @@ three_problems() {
 other_firewalls_have_their_own_remedy() {
 	site_run ann nft 'add chain ip filter ufw-user-forward' && comes 1 &&
 		finds trouble forwarding 'ufw' 'ufw route allow in on collective0' || return 1
-	site_run ann nft 'add table inet firewalld; add chain inet firewalld filter_FORWARD' && comes 1 &&
-		finds trouble forwarding 'firewalld' 'firewall-cmd --permanent --zone=trusted --add-interface=collective0'
+	# It accepts by policy, and rejects by its last rule.
+	site_run ann nft 'add chain ip filter FORWARD { policy accept; }; add table inet firewalld; add chain inet firewalld filter_FORWARD { type filter hook forward priority 10; policy accept; }; add rule inet firewalld filter_FORWARD ct state established accept; add rule inet firewalld filter_FORWARD reject' && comes 1 &&
+		finds trouble forwarding 'firewalld' 'firewall-cmd --permanent --zone=trusted --add-interface=collective0' &&
+		site_run ann nft 'delete table inet firewalld; add chain ip filter FORWARD { policy drop; }'
 }
 
 # The words that it gives, done: each in the way of its own firewall.
 a_remedy_helps() {
 	site_run ann nft 'add rule ip filter DOCKER-USER iifname "collective0" counter accept' && comes 1 && finds well forwarding 'lets collective0 through' &&
 		site_run ann nft 'flush chain ip filter DOCKER-USER; add rule ip filter DOCKER-USER iifname "collective0" drop' && comes 1 && finds trouble forwarding 'drops what is forwarded' || return 1
-	site_run ann nft 'delete table inet firewalld; flush ruleset' && comes 1 && finds well forwarding 'no firewall drops'
+	site_run ann nft 'flush ruleset' && comes 1 && finds well forwarding 'no firewall drops'
 }
 
 no_way_out() {
@@ -88,6 +97,7 @@ world_public ann 198.51.100.2
 "$BUILD/gcc/tests/prepare" "$world_dir" 198.51.100.1:51821 0 hub ann || world_fail 'no states'
 
 check "a machine without problems has none" is_well
+check "a rule that those of a collective cannot stand before is named" a_rule_in_front
 check "three planted problems are found, each with its remedy" three_problems
 check "ufw and firewalld have remedies of their own" other_firewalls_have_their_own_remedy
 check "who takes the obstacle away hears so" a_remedy_helps

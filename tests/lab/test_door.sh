@@ -1,6 +1,6 @@
 #!/bin/bash
-# test_door.sh - both rooms behind agent/wireguard.h as far as they are here, the ground that they stand on, and what goes
-# past them on their ports: as root and as the unit's user.
+# test_door.sh - both rooms behind agent/wireguard.h as far as they are here, the ground that they stand on, what other
+# packet filters do, and what goes past them on their ports: as root and as the unit's user.
 set -u
 cd "${SOURCE:?}" || exit 1
 # shellcheck source=tests/lab/door.sh
@@ -12,6 +12,10 @@ if lack=$(door_lacks); then
 fi
 door ground ground
 door 'ground, as the user' ground user
+door rules rules
+door 'rules, as the user' rules user
+door ruleset ruleset
+door 'ruleset, as the user' ruleset user
 door userspace door userspace
 door 'userspace, as the user' door userspace user
 door tap tap userspace

@@ -11,6 +11,7 @@
 #                                               a site behind the router NAME-router, which stands directly on inet or,
 #                                               with an address 100.64.N.2, behind a provider's
 #   world_provider NAME ADDRESS TYPE            the router NAME-router, behind which there are homes
+#   world_stands NAME TYPE NUMBER               a site of a type of pairs.txt; its address ends in that number
 #   world_sibling NAME HOME                     one more site in the LAN of a home
 #   world_six NAME PREFIX                       a site, or a home, has IPv6 as well: PREFIX::2, without translation
 #   world_router NAME TYPE                      that router becomes another one, which remembers nothing

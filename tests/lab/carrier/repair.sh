@@ -94,8 +94,10 @@ both_work() {
 }
 
 quick_after_is_well() { ground ann >"$world_dir/before" && quick up && both_work; }
+# Rules that stood before those of another go back to their place; which of one priority is the first means nothing.
+is_as_before() { same "$(sort "$world_dir/before")" "$(ground ann | sort)"; }
 quick_goes() {
-	quick down && same "$(cat "$world_dir/before")" "$(ground ann)" && world_wait 20 agent_answered ann 10.100.0.1
+	quick down && world_wait 1 is_as_before && world_wait 20 agent_answered ann 10.100.0.1
 }
 quick_before_is_well() { agent_end ann INT && quick up && agent_start ann && agent_says ann started && both_work; }
 without_ours() { agent_end ann INT && goes_through 192.0.2.3 quick && quick down; }

@@ -30,6 +30,7 @@ opens_ports() {
 		upnp_nat_table_name=upnp upnp_forward_chain=passed upnp_nat_chain=dest upnp_nat_postrouting_chain=source \
 		uuid=00000000-0000-0000-0000-000000000000 'allow 1024-65535 0.0.0.0/0 1024-65535' >"$world_dir/miniupnpd.conf"
 	site_spawn ann-router miniupnpd miniupnpd -d -f "$world_dir/miniupnpd.conf" -P "$world_dir/miniupnpd.pid"
+	echo "$site_pid" >"$world_dir/upnp"
 	world_wait 5 listens || { cat "$world_dir/ann-router/miniupnpd.log"; return 1; }
 }
 listens() { site_run ann-router ss -Hlun 'sport = 5351' | grep -q .; }
@@ -41,6 +42,21 @@ sys.exit(0 if d["port_mapping"] == "granted" and any(p["kind"] == "mapped" for p
 has_port_soon() { world_wait 10 has_port 2>"$world_dir/words" || { tail -n 1 "$world_dir/words"; return 1; }; }
 through_it() { direct ann bob && site_run bob wg show collective1 endpoints | grep -qF "44.0.113.2:$(mapped)"; }
 mapped() { site_run ann wg show collective1 listen-port; }
+# A router that lost its state and says so: what was open is asked for at once, and not at half of two hours.
+begins_anew() {
+	site_run ann-router nft flush chain inet upnp dest && nothing_is_open || return
+	kill "$(<"$world_dir/upnp")" && world_wait 5 has_ended "$(<"$world_dir/upnp")" || return
+	site_spawn ann-router miniupnpd miniupnpd -d -f "$world_dir/miniupnpd.conf" -P "$world_dir/miniupnpd.pid"
+	# What is not said is not noticed: 3 s are nothing beside an hour.
+	world_wait 5 listens && sleep 3 && nothing_is_open || return
+	site_run ann-router python3 -c 'import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("192.168.2.1"))
+s.sendto(struct.pack(">BBHI4s", 0, 128, 0, 0, socket.inet_aton("44.0.113.2")), ("224.0.0.1", 5350))' &&
+		world_wait 5 is_open
+}
+is_open() { ! nothing_is_open; }
 # Ctrl-C and down give back what was opened.
 gives_back() { at ann down >/dev/null && world_wait 5 nothing_is_open; }
 nothing_is_open() { ! site_run ann-router nft list chain inet upnp dest | grep -q dnat; }
@@ -55,5 +71,6 @@ check "a symmetric router opens ports on request" opens_ports
 check "two homes join" begins
 check "the router has opened a port, and netcheck says so" has_port_soon
 check "the other home comes in through it" through_it
+check "a router that begins anew and says so opens it again at once" begins_anew
 check "down closes it" gives_back
 finish

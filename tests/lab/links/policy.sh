@@ -28,7 +28,7 @@ nobody_asks() {
 }
 declined() {
 	at ann link bob && world_wait 5 reason ann bob refused && gives 0 'bob declined the offer of a direct link' -- ann why bob &&
-		gives 0 'declined' -- hub why ann bob && are_by_hub ann bob
+		gives 0 'ann says: Everything goes by the hub: bob declined the offer of a direct link' -- hub why ann bob && are_by_hub ann bob
 }
 
 # The clock is set forward while the agent does not run: of a minute, a quarter is left.
