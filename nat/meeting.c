@@ -125,9 +125,10 @@ void meeting_begin(struct meeting *meeting, usec_t now, const struct meeting_opt
 	meeting->opener_ttl = technique->ttl;
 	meeting->wholes_from = now + wait_before_wholes(technique, options);
 	meeting->until = now + PATIENCE + 2 * options->hub_rtt;
+	/* The answerer's are to be open before its answer arrives, which leaves behind them. */
 	for (uint32_t i = 0; i < options->count && i < MEETING_OFFERED_MAX; i++)
-		(void)add(meeting, now + (usec_t)i * PACE, &options->places[i].endpoint,
-			options->places[i].vouched);
+		(void)add(meeting, now + (options->offerer ? (usec_t)i * PACE : 0),
+			&options->places[i].endpoint, options->places[i].vouched);
 }
 
 void meeting_end(struct meeting *meeting)

@@ -190,6 +190,7 @@ void path_init(struct path *path, usec_t now, uint64_t first)
 		.way = PATH_HUB,
 		.traffic_at = -1,
 		.dead_at = USEC_NEVER,
+		.alive_at = -1,
 		.worse_at = USEC_NEVER,
 		.burst_at = -1,
 		.pause_at = -1,
@@ -204,10 +205,29 @@ static bool traffic_within(const struct path *path, usec_t span)
 	return path->traffic_at >= 0 && path->now < path->traffic_at + span;
 }
 
+/* Whether there is an answer by the hub that says how it is now, or there was never one, or there
+ * will be none. */
+static bool is_hub_known(const struct path *path)
+{
+	const struct path_probes *hub = &path->probes[PATH_HUB];
+
+	return hub->rtt_us < 0 || probes_dead(hub) ||
+	       hub->answered_at >= path->alive_at - FRESH_HUB;
+}
+
+/* A path that died answers again: is it worth coming back to? */
+static bool is_undecided(const struct path *path)
+{
+	return path->alive_at >= 0 && path->dead_at == USEC_NEVER &&
+	       !(probes_good(&path->probes[PATH_DIRECT]) && is_hub_known(path));
+}
+
 static usec_t interval_hub(const struct path *path)
 {
 	uint32_t misses = probes_misses(&path->probes[PATH_HUB]);
 
+	if (is_undecided(path) && probes_good(&path->probes[PATH_DIRECT]))
+		return PATH_PROBE_BUSY;
 	if (misses > 0 && misses < PATH_MISSES)
 		return PATH_PROBE_BUSY;
 	return traffic_within(path, PATH_BUSY_FOR) ? PATH_PROBE_IDLE : USEC_NEVER;
@@ -220,7 +240,7 @@ static usec_t interval_direct(const struct path *path)
 	if (path->burst > 0)
 		return PATH_PROBE_BURST;
 	if (!path->verified || path->probes[PATH_DIRECT].last_at < 0 ||
-		traffic_within(path, PATH_BUSY_FOR))
+		traffic_within(path, PATH_BUSY_FOR) || is_undecided(path))
 		return PATH_PROBE_BUSY;
 	/* One that was missed is followed up, so that traffic need not find a dead path. */
 	if (!dead && probes_misses(&path->probes[PATH_DIRECT]) > 0)
@@ -310,11 +330,20 @@ static enum decision decide(const struct path *path)
 	return is_worth_leaving(path) ? DECISION_HUB : DECISION_NONE;
 }
 
+/* One that died is alive for all that is known. */
+static void revive(struct path *path)
+{
+	if (path->dead_at == USEC_NEVER)
+		return;
+	path->dead_at = USEC_NEVER;
+	path->alive_at = path->now;
+}
+
 static void forget(struct path *path)
 {
 	probes_forget(&path->probes[PATH_HUB]);
 	probes_forget(&path->probes[PATH_DIRECT]);
-	path->dead_at = USEC_NEVER;
+	revive(path);
 	path->worse_at = USEC_NEVER;
 	path->burst = PATH_BURST;
 	path->burst_at = path->now;
@@ -379,7 +408,7 @@ void path_answered(struct path *path, usec_t now, enum path_way way, uint64_t nu
 	if (path->over || !probes_answered(&path->probes[way], path->now, number))
 		return;
 	if (!probes_dead(&path->probes[PATH_DIRECT]))
-		path->dead_at = USEC_NEVER;
+		revive(path);
 	if (!is_slower(path))
 		path->worse_at = USEC_NEVER;
 	else if (path->worse_at == USEC_NEVER)
@@ -409,6 +438,7 @@ static void take(struct path *path, enum path_way way, struct path_actions *out)
 {
 	path->way = way;
 	path->worse_at = USEC_NEVER;
+	path->alive_at = -1;
 	if (way == PATH_HUB)
 		path->away_at = path->now;
 	act(out, PATH_SWITCH, way, 0);
@@ -418,6 +448,7 @@ static void die(struct path *path, struct path_actions *out)
 {
 	path->left = false;
 	path->dead_at = path->now;
+	path->alive_at = -1;
 	path->burst = 0;
 	/* What comes after may be another way altogether. */
 	path->probes[PATH_DIRECT].rtt_us = -1;

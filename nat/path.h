@@ -9,7 +9,8 @@
  * that is no longer than by the hub. Where it was left because it was the longer one, it has to be
  * shorter by 2 ms. A link that nobody uses is not probed at all: seven of them would cost a site
  * more than an idle site may send. The hub's path is measured only while traffic flows, at a
- * twelfth of the direct one's rate: what it is compared for changes slowly.
+ * twelfth of the direct one's rate: what it is compared for changes slowly. Both are, whether
+ * traffic flows or not, from when a dead path answers again until it is known which is better.
  *
  * Events change what is known; path_step() then does what is due. After each event the wake-up is
  * to be asked again, as it may be now.
@@ -73,10 +74,12 @@ struct path {
 	usec_t away_at;    /* when it left the direct way last */
 	bool left;         /* traffic left the direct way because it was the slower one */
 	usec_t dead_at;    /* USEC_NEVER while the direct path is not dead */
-	usec_t worse_at;   /* since when the direct path is the slower one; USEC_NEVER: it is not */
-	usec_t burst_at;   /* the last burst; -1: none yet */
-	usec_t pause_at;   /* the last pause; -1: none yet */
-	uint32_t burst;    /* probes left of it */
+	usec_t alive_at; /* since when one that died answers again; -1: traffic took it, or none did
+			  */
+	usec_t worse_at; /* since when the direct path is the slower one; USEC_NEVER: it is not */
+	usec_t burst_at; /* the last burst; -1: none yet */
+	usec_t pause_at; /* the last pause; -1: none yet */
+	uint32_t burst;  /* probes left of it */
 	struct rarely switches; /* those that nobody needed */
 };
 

@@ -398,8 +398,10 @@ static void accept_offer(struct site *site, struct site_link *link, struct site_
 	link->released = false;
 	link->trial = (struct link_trial){
 		.at = site->now, .attempt = link->theirs.attempt, .ours = answer.nat, .rtt_us = -1};
-	send_again(site, link, out, member);
+	/* What opens leaves first: behind the answer whole packets come, and a router that lets
+	 * them in before it was opened remembers them. */
 	begin_meeting(site, link, out, member, &link->theirs, hub_rtt(site, link));
+	send_again(site, link, out, member);
 }
 
 void site_link_answer(struct site *site, struct site_link *link, struct site_actions *out)

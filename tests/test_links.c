@@ -717,6 +717,47 @@ TEST(an_offer_that_comes_again_is_not_followed_again)
 	world_free(world);
 }
 
+/* Behind the answer whole packets come: a router that is not open by then would remember them. */
+TEST(what_opens_leaves_before_the_answer_does)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 18);
+	struct site_actions *actions = calloc(1, sizeof *actions);
+	const struct site_link *asker = NULL;
+	struct site_event event = {.kind = SITE_EVENT_DATAGRAM};
+	uint32_t opened = 0;
+	bool answered = false;
+
+	(void)state;
+	assert_non_null(actions);
+	while (!asker || asker->stage != LINK_OFFERS) {
+		gamers_run(world, USEC_MSEC);
+		asker = site_link_of(world->hosts[1].site, &world->hosts[2].id);
+	}
+	event.datagram.interface = SITE_BACKBONE;
+	event.datagram.from = (struct endpoint){world->hosts[1].overlay, SITE_PORT};
+	event.datagram.port = SITE_PORT;
+	event.datagram.bytes = asker->sent;
+	event.datagram.size = asker->sent_size;
+	event.wall = host_wall(&world->hosts[2]);
+	site_step(world->hosts[2].site, world->now, &event, actions);
+	for (uint32_t i = 0; i < actions->count; i++) {
+		const struct site_action *action = &actions->items[i];
+
+		if (action->kind == SITE_SEND_OUTSIDE && action->outside.ttl != 0) {
+			assert_false(answered);
+			opened++;
+		}
+		if (action->kind == SITE_SEND &&
+			envelope_type(action->send.bytes, action->send.size) == ENVELOPE_ANSWER)
+			answered = true;
+	}
+	assert_true(answered);
+	assert_int_equal(opened, link_of(world, 2, 1)->meeting.count);
+	assert_true(opened > 0);
+	free(actions);
+	world_free(world);
+}
+
 static uint32_t sent_to(const struct world *world, const char *address)
 {
 	const struct meeting *meeting = &link_of(world, 2, 1)->meeting;
@@ -1020,6 +1061,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
 		cmocka_unit_test(only_places_where_friends_may_find_it_are_told),
 		cmocka_unit_test(an_offer_that_comes_again_is_not_followed_again),
+		cmocka_unit_test(what_opens_leaves_before_the_answer_does),
 		cmocka_unit_test(a_victim_that_a_member_names_gets_three_datagrams_at_most),
 		cmocka_unit_test(words_of_others_and_of_an_earlier_link_are_not_obeyed),
 		cmocka_unit_test(advice_makes_the_other_end_look_and_no_more),

@@ -316,6 +316,28 @@ TEST(two_homes_find_the_way_within_two_round_trips)
 	assert_true(arena.homes[1].found_at - begun <= 4 * DELAY + 20 * USEC_MSEC);
 }
 
+/* Who answers has opened everywhere before its answer is there; who asked follows, one by one. */
+TEST(the_answerer_opens_everywhere_at_once)
+{
+	struct meeting_options options = {.hub_rtt = 2 * HUB_DELAY, .count = 3};
+	struct meeting_actions out;
+	struct meeting meeting;
+
+	(void)state;
+	for (uint32_t i = 0; i < options.count; i++)
+		options.places[i] = (struct meeting_place_offered){
+			{address_ipv4(0xcb007102u + i), 41000}, true};
+	for (int offerer = 0; offerer <= 1; offerer++) {
+		options.offerer = offerer == 1;
+		meeting_begin(&meeting, USEC_SECOND, &options);
+		meeting_step(&meeting, USEC_SECOND, &out);
+		assert_int_equal(out.count, offerer ? 1 : options.count);
+		for (uint32_t i = 0; i < out.count; i++)
+			assert_int_not_equal(out.items[i].ttl, 0);
+		meeting_end(&meeting);
+	}
+}
+
 /* Nobody looked at it for long, and there are places left that were to be tried. */
 TEST(one_that_is_over_is_not_due_again_and_again)
 {
@@ -461,6 +483,7 @@ int main(void)
 		CASE(every_pair_that_can_meet_does_at_the_first_attempt_whoever_offers),
 		CASE(none_sends_a_stranger_more_than_twenty_datagrams),
 		CASE(two_homes_find_the_way_within_two_round_trips),
+		CASE(the_answerer_opens_everywhere_at_once),
 		CASE(one_that_is_over_is_not_due_again_and_again),
 		CASE(loss_delays_a_meeting_and_seldom_prevents_it),
 		CASE(an_address_that_never_answers_gets_twenty_datagrams_however_many_places_are_there),

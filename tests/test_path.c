@@ -5,6 +5,8 @@
  */
 #include "tests/test.h"
 
+#include <string.h>
+
 #include "base/prng.h"
 #include "nat/path.h"
 
@@ -317,6 +319,71 @@ TEST(three_misses_are_forgiven)
 	}
 	assert_int_equal(ground.switches, 1);
 	assert_true(path_measured(&ground.path, PATH_DIRECT).lost >= 45);
+}
+
+/* A path that died where nobody used it, and what was once measured of the hub's way. */
+static struct ground dead_in_silence(usec_t hub, usec_t direct)
+{
+	struct ground ground = busy_ground(hub, direct);
+
+	ground.traffic = false;
+	run_for(&ground, 2 * USEC_MINUTE);
+	ground.broken[PATH_DIRECT] = true;
+	path_doubted(&ground.path, ground.now);
+	run_for(&ground, 5 * SECOND);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	assert_true(ground.path.dead_at != USEC_NEVER);
+	ground.broken[PATH_DIRECT] = false;
+	return ground;
+}
+
+/* The next of three seconds' probes; five answers; and four misses by the hub, or an answer. */
+TEST(a_path_that_answers_again_is_come_back_to_where_nothing_flows)
+{
+	struct ground ground = dead_in_silence(20 * MS, 20 * MS);
+	uint32_t sent;
+
+	(void)state;
+	/* It takes longer than the hub once did; the hub is gone. */
+	ground.rtt[PATH_DIRECT] = 30 * MS;
+	ground.broken[PATH_HUB] = true;
+	run_for(&ground, 3 * SECOND + 5 * 250 * MS + 4 * 250 * MS + 250 * MS);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	run_for(&ground, 5 * SECOND);
+	sent = ground.sent[PATH_DIRECT] + ground.sent[PATH_HUB];
+	run_for(&ground, USEC_HOUR);
+	assert_int_equal(ground.sent[PATH_DIRECT] + ground.sent[PATH_HUB], sent);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+}
+
+TEST(also_where_one_of_its_first_answers_is_lost)
+{
+	(void)state;
+	for (usec_t after = 0; after <= 4 * SECOND; after += 50 * MS) {
+		struct ground ground = dead_in_silence(60 * MS, 20 * MS);
+
+		run_for(&ground, after);
+		ground.broken[PATH_DIRECT] = true;
+		run_for(&ground, 260 * MS);
+		ground.broken[PATH_DIRECT] = false;
+		run_for(&ground, 8 * SECOND);
+		assert_int_equal(ground.path.way, PATH_DIRECT);
+	}
+}
+
+TEST(and_is_not_where_the_hub_is_nearer_nor_probed_any_more)
+{
+	struct ground ground = dead_in_silence(20 * MS, 20 * MS);
+	uint32_t sent[2];
+
+	(void)state;
+	ground.rtt[PATH_DIRECT] = 30 * MS;
+	run_for(&ground, 10 * SECOND);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	memcpy(sent, ground.sent, sizeof sent);
+	run_for(&ground, USEC_HOUR);
+	assert_memory_equal(ground.sent, sent, sizeof sent);
+	assert_int_equal(ground.path.way, PATH_HUB);
 }
 
 TEST(a_dead_path_is_found_soon_after_a_silence)
@@ -902,6 +969,10 @@ static void watch_actions(struct watch *watch, const struct ground *ground,
 					    : ground->path.dead_at == ground->now);
 			continue;
 		}
+		/* Nor who comes back as late as one that was never found would be tried. */
+		if (action->way == PATH_DIRECT && !before->left &&
+			ground->now - before->away_at >= PATH_AWAY_MAX)
+			continue;
 		assert_true(watch->voluntary < COUNT(watch->switches));
 		watch->switches[watch->voluntary++] = ground->now;
 		if (watch->voluntary > 6)
@@ -1036,6 +1107,9 @@ int main(void)
 		CASE(the_first_traffic_after_a_silence_is_followed_by_a_probe_at_once),
 		CASE(a_dead_path_is_left_after_four_misses_and_the_wait_for_an_answer),
 		CASE(three_misses_are_forgiven),
+		CASE(a_path_that_answers_again_is_come_back_to_where_nothing_flows),
+		CASE(also_where_one_of_its_first_answers_is_lost),
+		CASE(and_is_not_where_the_hub_is_nearer_nor_probed_any_more),
 		CASE(a_dead_path_is_found_soon_after_a_silence),
 		CASE(after_a_silence_a_dead_path_is_left_by_a_burst),
 		CASE(a_miss_while_idle_is_followed_up_before_traffic_finds_it),
