@@ -68,6 +68,8 @@ done
 printf '# kernel %s, %s, %d s\n' "$(cat "$work/out/kernel" 2>/dev/null)" "$accelerator" $((SECONDS - started))
 if [ "$bad" -ne 0 ]; then
 	cat "$work/qemu" "$work/console" | tr -d '\r' >"$BUILD/kernel/console.log"
+	# Whoever only sees this much sees what the kernel died of.
+	sed -n '/PANIC\|Oops\|BUG:\|Kernel panic/,$p' "$BUILD/kernel/console.log" | head -n 24 | sed 's/^/# /'
 	printf '# the console is in %s\n' "$BUILD/kernel/console.log"
 fi
 exit "$bad"

@@ -3,7 +3,8 @@
 #
 # In the middle stands `inet`, which only forwards; sites stand directly on it or at home, behind a router.
 # Nothing in it has a way out. A node is a network namespace and a mount namespace, which one process holds:
-# /run and /etc/resolv.conf of a site are its own, so that sites do not meet in a directory.
+# /run and /etc/resolv.conf of a site are its own, so that sites do not meet in a directory. So is /dev/net/tun, which
+# everybody may open there, as where udev made it.
 #
 #   world_begin                                 before anything else; cleans up when the script ends
 #   world_public NAME ADDRESS                   a site directly on inet
@@ -197,6 +198,8 @@ node_make() {
 	ip netns exec "$world-$1" sh -ec '
 		mount --bind "$1/resolv.conf" /etc/resolv.conf
 		mount -t tmpfs -o mode=755 run /run
+		mknod -m 666 /run/tun c 10 200
+		mount --bind /run/tun /dev/net/tun
 		mkdir /run/wireguard /run/collective
 		chown "$2:$2" /run/wireguard /run/collective
 		echo $$ >"$1/holder"
