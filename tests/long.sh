@@ -204,7 +204,13 @@ tries() {
 	else
 		when=$(date -u '+%Y-%m-%d %H:%M')
 		echo "$1: ${words[$1]}; since $when UTC" >&2
-		("$1") >"$out.new" 2>&1 </dev/null
+		# In a process group of its own, which ends with this script.
+		set -m
+		("$1") >"$out.new" 2>&1 </dev/null &
+		running=$!
+		set +m
+		wait "$running"
+		running=
 		printf '# %s\n' "words: ${words[$1]}" "when: $when" "seconds: $((SECONDS - begun))" "state: $state" >>"$out.new"
 		mv "$out.new" "$out"
 		echo "$1: $(grep -c '^ok' "$out") passed, $(grep -c '^not ok' "$out") failed, $((SECONDS - begun)) s" >&2
@@ -223,7 +229,13 @@ for part in "$@"; do
 done
 [ $# -gt 0 ] || set -- "${all[@]}"
 mkdir -p "$folder" && work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+running=
+end() {
+	[ -z "$running" ] || { kill -TERM -- "-$running" && wait "$running"; } 2>/dev/null
+	rm -rf "$work"
+}
+trap end EXIT
+trap 'exit 143' HUP INT TERM
 state=$(state)
 for part in "$@"; do tries "$part"; done
 finish
