@@ -348,13 +348,15 @@ makes links at the first traffic (`links.when: traffic`).
 def hours(long):
     """What tests/long.sh left, as tests/bench/long.py put it."""
     parts = long["parts"]
-    out = ["## The long run\n\n`tools/test long`: what takes hours, on the same machine.\n\n",
+    out = ["## The long run\n\n`tools/test long`: what takes hours, on the same kind of machine; each part stands by itself.\n\n",
            "| part | what | passed | failed | skipped | minutes | begun (UTC) | state |\n|---|---|--:|--:|--:|--:|---|---|\n"]
     for part in parts:
         out.append(f"| {part['name']} | {part['words']} | {part['passed']:,} | {len(part['failed'])} | {part['skipped']} "
                    f"| {part['seconds'] / 60:,.1f} | {part['when']} | {part['state'][:10] or 'not committed'} |\n")
     out.append(f"| | **all of it** | {sum(p['passed'] for p in parts):,} | {sum(len(p['failed']) for p in parts)} "
                f"| {sum(p['skipped'] for p in parts)} | {sum(p['seconds'] for p in parts) / 60:,.1f} | | |\n\n")
+    if long["missing"]:
+        out.append(f"Not run yet: {', '.join(long['missing'])}.\n\n")
     failed = [f"- {part['name']}: {case}\n" for part in parts for case in part["failed"]]
     return "".join(out + (["What failed:\n\n"] + failed + ["\n"] if failed else []))
 
