@@ -480,19 +480,6 @@ static void live(struct site *site, struct site_link *link, struct site_actions 
 	begin_anew(site, link, out);
 }
 
-/* Both know that it has ended, but for packets on their way. Its owner may want it again. */
-static void leave(struct site *site, struct site_link *link, struct site_actions *out,
-	const struct member *member)
-{
-	if (link->awaited == 0 && link->reason != LINK_THEY_ENDED &&
-		site_link_idleness(site, member) == LINK_NEW &&
-		site_link_obstacle(site, &link->member) == LINK_NEW) {
-		begin_anew(site, link, out);
-		return;
-	}
-	site_link_step_leave(site, link, out);
-}
-
 static void step_one(struct site *site, struct site_link *link, struct site_actions *out)
 {
 	const struct member *member = ledger_find(&site->ledger, &link->member);
@@ -534,7 +521,7 @@ static void step_one(struct site *site, struct site_link *link, struct site_acti
 		live(site, link, out, member);
 		return;
 	case LINK_LEAVES:
-		leave(site, link, out, member);
+		site_link_step_leave(site, link, out);
 		return;
 	}
 }

@@ -10,8 +10,6 @@ if lack=$(door_lacks); then
 	echo "$lack" >&2
 	exit 77
 fi
-# As udev leaves it.
-chmod 666 /dev/net/tun
 door 'ground, as the user' ground user
 door kernel door kernel
 door 'kernel, as the user' door kernel user

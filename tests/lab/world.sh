@@ -198,8 +198,8 @@ node_make() {
 	ip netns exec "$world-$1" sh -ec '
 		mount --bind "$1/resolv.conf" /etc/resolv.conf
 		mount -t tmpfs -o mode=755 run /run
-		mknod -m 666 /run/tun c 10 200
-		mount --bind /run/tun /dev/net/tun
+		mount -t tmpfs -o mode=755 net /dev/net
+		mknod -m 666 /dev/net/tun c 10 200
 		mkdir /run/wireguard /run/collective
 		chown "$2:$2" /run/wireguard /run/collective
 		echo $$ >"$1/holder"
