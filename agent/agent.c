@@ -121,18 +121,24 @@ static void follow_traffic(struct agent *agent)
 			"traffic by the backbone cannot be seen: %s", strerror(-r));
 }
 
-/* What cannot be sent is lost, as on any line: whoever asked asks again. */
+/*
+ * What cannot be sent is lost, as on any line: whoever asked asks again. It leaves by the tunnel's
+ * port and not by its peers, so these are not waited for: what opens the own router is to leave
+ * before the other end's packets come, and on a slow machine a peer takes longer than they do.
+ */
 static void perform_send_outside(struct agent *agent, const struct site_action *action)
 {
-	struct tap_departure departure = {.port = carrier_port(agent->carrier, action->interface),
+	struct tap_departure departure;
+
+	if (carrier_port(agent->carrier, action->interface) == 0)
+		apply(agent);
+	follow_ports(agent);
+	departure = (struct tap_departure){.port = carrier_port(agent->carrier, action->interface),
 		.from.family = ADDRESS_NONE,
 		.to = action->outside.to,
 		.hops = action->outside.ttl,
 		.bytes = action->outside.bytes,
 		.size = action->outside.size};
-
-	apply(agent);
-	follow_ports(agent);
 	if (agent->tap && departure.port != 0)
 		(void)tap_send(agent->tap, &departure);
 }

@@ -11,7 +11,7 @@
 #define ANSWERS_FOR (15 * USEC_SECOND) /* the other end may verify later */
 #define PACE (2 * USEC_MSEC)
 #define ROUNDS_MAX 5
-#define GRACE (50 * USEC_MSEC)
+#define GRACE (200 * USEC_MSEC) /* who hears the other end does not wait for it */
 #define OPENING (10 * USEC_MSEC)
 
 enum body_kind { BODY_PROBE = 1, BODY_ANSWER = 2 };

@@ -46,7 +46,8 @@ make_root() {
 	mount -t proc proc "$root/proc" && mount -t sysfs sysfs "$root/sys" || return
 	mount -t tmpfs -o mode=755 run "$root/run" && mount -t tmpfs -o mode=1777 tmp "$root/tmp" || return
 	mount -t tmpfs -o mode=755 dev "$root/dev" && mkdir "$root/dev/net" && ln -s /proc/self/fd "$root/dev/fd" || return
-	for device in null zero full random urandom tty net/tun; do
+	mknod -m 666 "$root/dev/net/tun" c 10 200 || return
+	for device in null zero full random urandom tty; do
 		: >"$root/dev/$device" && mount --bind "/dev/$device" "$root/dev/$device" || return
 	done
 	mkdir "$root/dev/pts" && mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts" && ln -s pts/ptmx "$root/dev/ptmx" || return
