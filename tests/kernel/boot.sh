@@ -9,7 +9,7 @@
 # behind themselves. Status 77: it cannot be tried here; the last line says why.
 set -u -o pipefail
 : "${SOURCE:?}" "${BUILD:?}"
-limit=600 # no machine takes so long; a slow one that others use may take long
+limit=900 # no machine takes so long; a slow one that others use may take long
 if [ "${1:-}" = --timeout ]; then
 	limit=$2
 	shift 2
