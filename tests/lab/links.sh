@@ -6,6 +6,8 @@
 #   direct SITE OTHER...              each pair of them sends directly, both ends
 #   by_hub SITE OTHER...              none of them does
 #   leads SITE OTHER INTERFACE        where packets to it go
+#   says_direct SITE COUNT            since its agent began, its log names so many that packets go to directly; to ask agents
+#                                     takes seconds on a busy machine
 #   reason SITE OTHER WORD            why, in status's words
 #   flows SITE OTHER RATE             so many datagrams a second each way, in the background; direct or not
 #   flowed SITE OTHER                 ends that: sets of both ways $sent, $lost in so many $holes, and the longest $gap in ms
@@ -56,6 +58,8 @@ says_why() { at "$1" why "$2"; }
 
 direct() { world_wait "${within:-20}" are_direct "$@" || { each_pair says_why -- "$@"; return 1; }; }
 by_hub() { world_wait "${within:-20}" are_by_hub "$@" || { each_pair says_why -- "$@"; return 1; }; }
+
+says_direct() { awk -v count="$2" '/: started$/ { n = 0 } /go directly/ { n++ } END { exit n < count }' "$world_dir/$1/agent.log"; }
 
 reason() { knows_without_words "$1" "s['$2']['link']['reason'] == '$3'" || { at "$1" why "$2"; return 1; }; }
 
