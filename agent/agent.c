@@ -173,6 +173,7 @@ static enum config_level level_of(enum site_log_code code)
 	case SITE_LOG_PETITION:
 	case SITE_LOG_APPLIED:
 	case SITE_LOG_LINK_DIRECT:
+	case SITE_LOG_LINK_DIRECT_WITHIN:
 	case SITE_LOG_LINK_HUB:
 	case SITE_LOG_LINK_DEAD:
 	case SITE_LOG_LINK_ENDED:

@@ -19,7 +19,8 @@
 #define HUSHED_REST 2
 #define GLANCE_EVERY (150 * USEC_SECOND) /* longer than routers remember */
 #define GLANCE_FOR (2 * USEC_SECOND)
-#define ROOM_FOR_ONE 40 /* actions that a link may need in a step */
+#define RECALLS_ALONE (3 * USEC_SECOND) /* where another member would pass an offer on */
+#define ROOM_FOR_ONE 40                 /* actions that a link may need in a step */
 
 /* Rows. */
 
@@ -480,6 +481,30 @@ static void live(struct site *site, struct site_link *link, struct site_actions 
 	begin_anew(site, link, out);
 }
 
+/* Called for long enough where it was, while others could ask it: it may be elsewhere. */
+static bool is_recalled_in_vain(
+	const struct site *site, const struct site_link *link, const struct member *member)
+{
+	return link->stage == LINK_CALLS && link->recalls &&
+	       site->now >= link->since + RECALLS_ALONE && site->now >= link->next_at &&
+	       site->now >= quiet_until(&link->quiet) &&
+	       site_link_idleness(site, member) == LINK_NEW &&
+	       site_link_obstacle(site, &link->member) == LINK_NEW;
+}
+
+static void call(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct member *member)
+{
+	meet(site, link, out);
+	if (link->stage == LINK_CALLS)
+		site_link_step_path(site, link, out);
+	if (!is_recalled_in_vain(site, link, member))
+		return;
+	link->recalls = false;
+	link->has_path = false;
+	begin_anew(site, link, out);
+}
+
 static void step_one(struct site *site, struct site_link *link, struct site_actions *out)
 {
 	const struct member *member = ledger_find(&site->ledger, &link->member);
@@ -513,9 +538,7 @@ static void step_one(struct site *site, struct site_link *link, struct site_acti
 		meet(site, link, out);
 		return;
 	case LINK_CALLS:
-		meet(site, link, out);
-		if (link->stage == LINK_CALLS)
-			site_link_step_path(site, link, out);
+		call(site, link, out, member);
 		return;
 	case LINK_LIVES:
 		live(site, link, out, member);
@@ -600,6 +623,8 @@ static usec_t wakeup_of(const struct site *site, const struct site_link *link)
 		return usec_min(at, meeting_wakeup(&link->meeting));
 	case LINK_CALLS:
 		at = usec_min(at, meeting_wakeup(&link->meeting));
+		if (link->recalls && link->since + RECALLS_ALONE > site->now)
+			at = usec_min(at, link->since + RECALLS_ALONE);
 		break;
 	case LINK_LIVES:
 		if (has_moved(site, link))

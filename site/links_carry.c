@@ -69,7 +69,7 @@ static void tell_peer(struct site_link *link, struct site_actions *out, uint16_t
 	action->peer.key = link->peer.key;
 	action->peer.preshared = link->keys.preshared;
 	action->peer.keepalive = keepalive;
-	if (keepalive == 0 || !link->initiates)
+	if (keepalive == 0 || !link->initiates || link->found.port == 0)
 		return;
 	action->peer.set_endpoint = true;
 	address_print(&link->found.address, action->peer.host);
@@ -187,6 +187,9 @@ static void remember(struct site *site, struct site_link *link, struct site_acti
 		.certificate = link->peer.certificate};
 	struct link_memory *memory = &link->memory;
 
+	/* The other end has called, and nobody has looked yet from where. */
+	if (link->found.port == 0)
+		return;
 	if (memory->kept && endpoint_equal(&memory->place, &now.place) &&
 		key_equal(&memory->preshared, &now.preshared) &&
 		hash_equal(&memory->certificate, &now.certificate))
@@ -450,7 +453,8 @@ static void take_way(
 		rtt = rtt < 0 ? link->trial.rtt_us : rtt;
 		remember(site, link, out);
 		link->recalls = false;
-		site_log(out, SITE_LOG_LINK_DIRECT, name_of(site, link, &other), rtt);
+		site_log(out, rtt < 0 ? SITE_LOG_LINK_DIRECT : SITE_LOG_LINK_DIRECT_WITHIN,
+			name_of(site, link, &other), rtt);
 		quiet_reset(&link->quiet);
 		link->unanswered = 0;
 		link->failed_at = -1;
@@ -584,8 +588,10 @@ bool site_link_heard(
 				      link->stage != LINK_RESTS && link->stage != LINK_LIVES))
 		return true;
 	/* The other end has called, and its session is confirmed: now this end may speak, too. */
-	if (link->stage == LINK_RESTS || link->stage == LINK_LIVES)
+	if (link->stage == LINK_RESTS || link->stage == LINK_LIVES) {
 		link->initiates = false;
+		link->found = (struct endpoint){.port = 0};
+	}
 	link->awaits = false;
 	site_link_turn(site, link, LINK_CALLS, LINK_CALLING);
 	link->until = site->now + PATH_AGAIN;
@@ -717,7 +723,21 @@ static bool has_traffic(struct link_peer *peer, const struct site_statistics *se
 	return comes || tx > own + extra_of(tx, shook);
 }
 
-void site_links_statistics(struct site *site, const struct site_event *event)
+/* What comes last comes from where the other end is, wherever it was met: WireGuard follows it. */
+static void follow(struct site *site, struct site_link *link, struct site_actions *out,
+	const struct site_statistics *seen)
+{
+	uint64_t before = link->peer.counted ? link->peer.rx_bytes : 0;
+
+	if (!link->has_path || !seen->has_endpoint || seen->rx_bytes <= before)
+		return;
+	link->found = seen->endpoint;
+	if (link->direct)
+		remember(site, link, out);
+}
+
+void site_links_statistics(
+	struct site *site, const struct site_event *event, struct site_actions *out)
 {
 	for (uint32_t i = 0; i < event->statistics.count; i++) {
 		const struct site_statistics *seen = &event->statistics.peers[i];
@@ -728,6 +748,7 @@ void site_links_statistics(struct site *site, const struct site_event *event)
 
 			if (!peer->told || !key_equal(&peer->key, &seen->peer))
 				continue;
+			follow(site, link, out, seen);
 			if (peer->counted && seen->rx_bytes > peer->rx_bytes)
 				peer->heard_at = site->now;
 			if (peer->counted && seen->rx_bytes >= peer->rx_bytes &&

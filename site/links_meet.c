@@ -305,6 +305,8 @@ static void begin_meeting(struct site *site, struct site_link *link, struct site
 	link->has_words = true;
 	link->trial.theirs = theirs->nat;
 	link->has_path = false;
+	link->recalls = false;
+	link->found = (struct endpoint){.port = 0};
 	link->calls = 0;
 	site_link_turn(site, link, LINK_MEETS, LINK_MEETING);
 	meeting_step(&link->meeting, site->now, &actions);

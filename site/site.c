@@ -363,7 +363,7 @@ static void handle(struct site *site, const struct site_event *event, struct sit
 		if (event->statistics.interface == SITE_BACKBONE)
 			site_backbone_statistics(site, event, out);
 		else
-			site_links_statistics(site, event);
+			site_links_statistics(site, event, out);
 		break;
 	case SITE_EVENT_NETWORKS:
 		take_networks(site, event);
@@ -601,7 +601,8 @@ const char *site_log_text(enum site_log_code code)
 		[SITE_LOG_KEY_CHANGED] = "the WireGuard key was changed",
 		[SITE_LOG_CERTIFICATE_ENDS] = "the certificate of %s ends soon",
 		[SITE_LOG_APPLIED] = "%s waits to be let in: \"collective approve\" does so",
-		[SITE_LOG_LINK_DIRECT] = "packets to %s go directly: %lld µs there and back",
+		[SITE_LOG_LINK_DIRECT] = "packets to %s go directly",
+		[SITE_LOG_LINK_DIRECT_WITHIN] = "packets to %s go directly: %lld µs there and back",
 		[SITE_LOG_LINK_HUB] = "packets to %s go by the hub, which is the faster way",
 		[SITE_LOG_LINK_DEAD] =
 			"the direct way to %s does not answer: packets go by the hub",

@@ -285,7 +285,8 @@ enum site_log_code {
 	SITE_LOG_CERTIFICATE_ENDS,
 	SITE_LOG_PETITION,
 	SITE_LOG_APPLIED,
-	SITE_LOG_LINK_DIRECT, /* name; the number is the round trip in µs */
+	SITE_LOG_LINK_DIRECT,        /* name */
+	SITE_LOG_LINK_DIRECT_WITHIN, /* the number is the round trip in µs */
 	SITE_LOG_LINK_HUB,
 	SITE_LOG_LINK_DEAD,
 	SITE_LOG_LINK_ENDED,

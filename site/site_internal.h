@@ -592,7 +592,8 @@ void site_send_member(struct site *site, struct site_actions *out, const struct 
 /* Sends over a link. */
 void site_link_send(struct site *site, struct site_actions *out, const struct row_id *member,
 	const struct address *to, const void *bytes, size_t size);
-void site_links_statistics(struct site *site, const struct site_event *event);
+void site_links_statistics(
+	struct site *site, const struct site_event *event, struct site_actions *out);
 void site_links_traffic(struct site *site, const struct site_event *event);
 
 /* Whether a member's networks have routes of their own. */

@@ -403,6 +403,85 @@ TEST(an_agent_that_begins_again_is_direct_again)
 	world_free(world);
 }
 
+/* Where WireGuard's packets of the other end come from. */
+static struct endpoint called_at(const struct world *world, uint32_t from, uint32_t to)
+{
+	struct wireguard_statistics seen;
+
+	assert_true(wireguard_peer(
+		world->hosts[from].links, &link_of(world, from, to)->peer.key, &seen));
+	assert_true(seen.has_endpoint);
+	return seen.endpoint;
+}
+
+/* Its packets come from there, and no meeting was needed. */
+TEST(who_moved_is_remembered_where_it_is_now)
+{
+	struct world *world = make_world(PUBLIC, HOME, SITE_WHEN_ALWAYS, 19);
+	struct endpoint before;
+	struct endpoint now;
+
+	(void)state;
+	world_run(world, 5 * USEC_SECOND);
+	assert_true(gamers_are_direct(world, 1, 2));
+	before = called_at(world, 1, 2);
+	assert_true(endpoint_equal(&link_of(world, 1, 2)->memory.place, &before));
+	world_renumber(world, 2);
+	(void)lost_of(world, 10 * USEC_SECOND);
+	assert_true(gamers_are_direct(world, 1, 2));
+	now = called_at(world, 1, 2);
+	assert_false(address_equal(&now.address, &before.address));
+	assert_true(endpoint_equal(&link_of(world, 1, 2)->memory.place, &now));
+	world_free(world);
+}
+
+/* Whoever calls before it was found is direct at once, and then found. */
+TEST(who_calls_first_is_remembered_where_it_is)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 20);
+	uint32_t waits;
+	struct endpoint now;
+	struct site_link *link;
+
+	(void)state;
+	while (!gamers_are_direct(world, 1, 2))
+		world_run(world, world->now + USEC_MSEC);
+	waits = link_of(world, 1, 2)->initiates ? 2 : 1;
+	link = site_link_of(world->hosts[waits].site, &world->hosts[3 - waits].id);
+	/* As if none of the other end's answers had come by then. */
+	link->found = (struct endpoint){.port = 0};
+	link->memory.kept = false;
+	world_run(world, world->now + 10 * USEC_SECOND);
+	now = called_at(world, waits, 3 - waits);
+	assert_true(link->memory.kept);
+	assert_true(endpoint_equal(&link->memory.place, &now));
+	world_free(world);
+}
+
+/* Without the hub, and away while another one moved: it is called in vain where it was. A third
+ * member passes offers on. */
+TEST(who_is_not_where_it_was_is_met_by_the_help_of_another)
+{
+	const enum home_type types[3] = {HOME, HOME, PUBLIC};
+	struct world *world = gamers_found(types, 3, SITE_WHEN_ALWAYS, 21);
+
+	(void)state;
+	gamers_power(world);
+	world_run(world, 10 * USEC_SECOND);
+	assert_true(gamers_are_direct(world, 1, 2));
+	host_power(&world->hosts[0], false);
+	world_run(world, USEC_MINUTE);
+	host_power(&world->hosts[2], false);
+	world_run(world, 2 * USEC_MINUTE);
+	world_renumber(world, 1);
+	world_run(world, 3 * USEC_MINUTE);
+	host_power(&world->hosts[2], true);
+	world_run(world, 3 * USEC_MINUTE + 10 * USEC_SECOND);
+	if (!gamers_are_direct(world, 1, 2))
+		fail_msg("%s / %s", gamers_why(world, 1, 2), gamers_why(world, 2, 1));
+	world_free(world);
+}
+
 TEST(keys_change_under_a_link_and_nothing_is_lost)
 {
 	struct world *world = linked(12);
@@ -980,11 +1059,12 @@ static bool looks_like_traffic(struct site *site, struct site_link *link, uint64
 		.handshake = link->peer.handshake};
 	const struct site_event event = {.kind = SITE_EVENT_STATISTICS,
 		.statistics = {.interface = SITE_LINKS, .count = 1, .peers = &seen}};
+	struct site_actions out = {.count = 0};
 
 	link->traffic_at = -1;
 	link->peer.own_rx = own_rx;
 	link->peer.own_tx = own_tx;
-	site_links_statistics(site, &event);
+	site_links_statistics(site, &event, &out);
 	return link->traffic_at >= 0;
 }
 
@@ -1073,6 +1153,9 @@ int main(void)
 			a_router_that_gets_another_address_is_met_again_within_five_seconds),
 		cmocka_unit_test(a_link_lives_on_without_the_hub_and_gossip_goes_over_it),
 		cmocka_unit_test(an_agent_that_begins_again_is_direct_again),
+		cmocka_unit_test(who_moved_is_remembered_where_it_is_now),
+		cmocka_unit_test(who_calls_first_is_remembered_where_it_is),
+		cmocka_unit_test(who_is_not_where_it_was_is_met_by_the_help_of_another),
 		cmocka_unit_test(keys_change_under_a_link_and_nothing_is_lost),
 		cmocka_unit_test(who_is_expelled_loses_its_link_at_once),
 		cmocka_unit_test(both_go_direct_within_a_round_trip_by_the_hub_and_two_direct_ones),

@@ -38,6 +38,11 @@ begins_again() {
 reboots() {
 	loses_power bob && at bob up >/dev/null && measured 'without the hub, after a machine began anew, direct again' 30000 are_direct "${homes[@]}"
 }
+# Where ann is now bob never heard; cam did.
+was_away() {
+	loses_power bob && world_renumber ann 203.0.113.78 && sleep 1 && at bob up >/dev/null &&
+		measured 'without the hub, one that was away while another one moved, direct again' 30000 are_direct "${homes[@]}"
+}
 hub_is_back() { at hub up >/dev/null && alike hub "${homes[@]}" && are_direct "${homes[@]}"; }
 
 world_begin
@@ -51,6 +56,7 @@ check "the hub loses its power, and links live on" hub_is_gone
 check "a home with a new address is met again" moves
 check "so is one whose agent began anew" begins_again
 check "and one whose machine did" reboots
+check "and one that was away while another one moved" was_away
 check "once the hub is back, all know the same" hub_is_back
 shows
 finish
