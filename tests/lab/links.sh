@@ -12,6 +12,9 @@
 #   flows SITE OTHER RATE             so many datagrams a second each way, in the background; direct or not
 #   flowed SITE OTHER                 ends that: sets of both ways $sent, $lost in so many $holes, and the longest $gap in ms
 #   loses WORDS MOST SITE OTHER       the same, and of what was sent at most so many are lost
+#   loses_nothing WORDS SITE OTHER    the same: none at all, but for what the kernel counted as dropped before a WireGuard that
+#                                     did not get to read it. Where that is a program, on a busy machine, a tenth of a second
+#                                     of a thousand packets is more than its sockets hold. Not where somebody floods it
 #   breaks WORDS MS SITE OTHER        the same, and the longest break is at most so long
 #   transfers SITE OTHER RATE SECONDS by TCP so many KiB/s: sets how many $pieces there were, and how many were $again sent
 #   parts SITE...                     inet passes nothing between them, the hub is not meant
@@ -70,6 +73,7 @@ flows() {
 	python3 "$SOURCE/tests/lab/flow.py" "/run/netns/$world-$1" "$(inside "$1")" "/run/netns/$world-$2" "$(inside "$2")" "$dir" "$3" \
 		>"$dir/words" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
+	unread >"$dir/unread"
 	world_wait 10 test -e "$dir/running" || { echo "nothing flows between $1 and $2"; cat "$dir/words"; return 1; }
 }
 
@@ -86,6 +90,24 @@ flowed() {
 
 loses() { flowed "$3" "$4" && says_figure "$1, lost of $sent packets" "$lost" "$2" ''; }
 breaks() { flowed "$3" "$4" && says_figure "$1, of $sent packets $lost lost, the longest break" "$gap" "$2"; }
+
+# What of all sites the kernel has dropped in front of whoever had to read it: sockets, and interfaces of a program.
+unread() {
+	local node
+	for node in $(world_nodes); do
+		# shellcheck disable=SC2016 # awk's
+		site_run "$node" awk '
+			/^Udp:/ && !column { for (i = 2; i <= NF; i++) if ($i == "RcvbufErrors") column = i; next }
+			/^Udp:/ { print $column }
+			/^ *collective[01]:/ { sub(/.*:/, ""); print $12 }' /proc/net/snmp /proc/net/dev
+	done | awk '{ n += $1 } END { print n + 0 }'
+}
+
+loses_nothing() {
+	local before
+	before=$(cat "$world_dir/$2/flow-$3/unread") && flowed "$2" "$3" &&
+		says_figure "$1, lost of $sent packets" "$lost" $(($(unread) - before)) ''
+}
 
 transfers() {
 	local dir=$world_dir/$1/transfer-$2 pid
