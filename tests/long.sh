@@ -71,7 +71,7 @@ pairs() {
 		for table in pairs doubles; do
 			PAIRS_TABLE=tests/lab/$table.txt tests/lab/pairs.sh agents >"$work/round" 2>&1
 			grep -E '^(not )?ok\b' "$work/round" | sed -E "s/^(not ok|ok) [0-9]+ - (.*)/\\1\\t$table: \\2/" >>"$work/pairs"
-			grep '^#' "$work/round" | grep -A 12 -B 1 'no, not yes\|yes, not no' >>"$work/pairs.words"
+			awk '/^not ok/ { shown = 1 } /^(ok|# [0-9]+ pairs|1\.\.)/ { shown = 0 } shown' "$work/round" >>"$work/pairs.words"
 		done
 	done
 	[ -s "$work/pairs" ] || { check "pairs of routers" false; return; }
