@@ -213,7 +213,7 @@ tries() {
 		running=
 		printf '# %s\n' "words: ${words[$1]}" "when: $when" "seconds: $((SECONDS - begun))" "state: $state" >>"$out.new"
 		mv "$out.new" "$out"
-		echo "$1: $(grep -c '^ok' "$out") passed, $(grep -c '^not ok' "$out") failed, $((SECONDS - begun)) s" >&2
+		echo "$1: $(grep '^ok' "$out" | grep -vc '# SKIP') passed, $(grep -c '^not ok' "$out") failed, $(grep -c '^ok.*# SKIP' "$out") skipped, $((SECONDS - begun)) s" >&2
 	fi
 	relay <"$out"
 }
