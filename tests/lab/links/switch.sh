@@ -38,11 +38,13 @@ has_new_key() { [ "$(links_key "$1")" != "$2" ] && site_run "$3" wg show collect
 # the hub loses as much: the link adds nothing to it. What the hub sends meanwhile waits, and how long it waited says how long
 # that took. Two flows go by the hub here.
 rotates() {
-	local before
+	local before own
 	before=$(links_key ann)
 	flows ann bob "$slow" && flows ann hub "$slow" && at ann rotate || return
 	measured 'after new keys at one end, direct' 10000 has_new_key ann "$before" bob && direct ann bob && sleep 1 || return
-	flowed ann hub && no_more_than_waited 'on the way to the hub' ann hub && flowed ann bob && no_more_than_waited 'between the two' ann bob
+	flowed ann hub && no_more_than_waited 'on the way to the hub' ann hub || return
+	own=$lost
+	flowed ann bob && no_more_than_waited 'between the two' ann bob && says_figure 'which the link makes more by' $((lost - own)) 3 ''
 }
 no_more_than_waited() {
 	local gone pieces back waited
