@@ -8,7 +8,8 @@
 #                                 docs/measurements.md
 #
 # Each part leaves BUILD/long/PART.tap. Where all is committed, a part that came to its end in this very state is not begun
-# anew, whatever it found: who was interrupted goes on. Who wants it again removes the file.
+# anew, whatever it found: who was interrupted goes on, within `seeds` with the scenario that was interrupted. Who wants it
+# again removes the file.
 #
 #   LONG_FUZZ       seconds of each parser (60)
 #   LONG_ATTEMPTS   attempts of each pair (20)
@@ -87,6 +88,14 @@ holds_each_time() {
 	[ "$good" -eq "$attempts" ] || { echo "$good of $attempts"; head -40 "$work/pairs.words"; return 1; }
 }
 
+# once WORDS COMMAND... - what held in this very state before the part was interrupted holds still.
+once() {
+	local begun=$SECONDS
+	[ -z "$state" ] || ! grep -qxE "$state [0-9]+ $1" "$held" || return 0
+	"${@:2}" || return
+	echo "$state $((SECONDS - begun)) $1" >>"$held"
+}
+
 holds() {
 	COLLECTIVE_SCENARIOS=simulator/scenarios "$BUILD/release/simulator/collective-sim" run "$1" --seeds "1..$2" --jobs 2 \
 		--out "$folder/$1.failure.yaml" >"$work/log" 2>&1 || { tail -n 5 "$work/log"; return 1; }
@@ -98,7 +107,7 @@ seeds() {
 		name=$(basename "$file" .yaml)
 		count=$seeds
 		[[ $heavy != *" $name "* ]] || count=$((seeds / 100 + 1))
-		check "$name, $count seeds" holds "$name" "$count"
+		check "$name, $count seeds" once "$name $count" holds "$name" "$count"
 	done
 }
 
@@ -198,12 +207,15 @@ state() {
 }
 
 tries() {
-	local out=$folder/$1.tap begun=$SECONDS when
+	local out=$folder/$1.tap begun=$SECONDS when kept
 	if [ -n "$state" ] && [ "$(sed -n "s/^# state: //p" "$out" 2>/dev/null)" = "$state" ] && grep -qxF "# words: ${words[$1]}" "$out"; then
 		echo "$1: was done in this state, $(sed -n 's/^# when: //p' "$out") UTC" >&2
 	else
 		when=$(date -u '+%Y-%m-%d %H:%M')
 		echo "$1: ${words[$1]}; since $when UTC" >&2
+		held=$folder/$1.held
+		touch "$held"
+		kept=$(awk -v state="$state" '$1 == state { sum += $2 } END { print sum + 0 }' "$held")
 		# In a process group of its own, which ends with this script.
 		set -m
 		("$1") >"$out.new" 2>&1 </dev/null &
@@ -211,8 +223,9 @@ tries() {
 		set +m
 		wait "$running"
 		running=
-		printf '# %s\n' "words: ${words[$1]}" "when: $when" "seconds: $((SECONDS - begun))" "state: $state" >>"$out.new"
+		printf '# %s\n' "words: ${words[$1]}" "when: $when" "seconds: $((kept + SECONDS - begun))" "state: $state" >>"$out.new"
 		mv "$out.new" "$out"
+		rm "$held"
 		echo "$1: $(grep '^ok' "$out" | grep -vc '# SKIP') passed, $(grep -c '^not ok' "$out") failed, $(grep -c '^ok.*# SKIP' "$out") skipped, $((SECONDS - begun)) s" >&2
 	fi
 	relay <"$out"
