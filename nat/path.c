@@ -189,6 +189,7 @@ void path_init(struct path *path, usec_t now, uint64_t first)
 		.began_at = now,
 		.way = PATH_HUB,
 		.traffic_at = -1,
+		.much_at = -1,
 		.dead_at = USEC_NEVER,
 		.alive_at = -1,
 		.worse_at = USEC_NEVER,
@@ -297,13 +298,18 @@ static bool is_worth_return(const struct path *path)
 	       path->now - path->probes[PATH_DIRECT].answered_at <= FRESH_DIRECT;
 }
 
+static bool is_crowded(const struct path *path)
+{
+	return path->much_at >= 0 && path->now < path->much_at + PATH_MUCH_FOR;
+}
+
 static bool is_slower(const struct path *path)
 {
 	const struct path_probes *hub = &path->probes[PATH_HUB];
 	const struct path_probes *direct = &path->probes[PATH_DIRECT];
 
-	return path->way == PATH_DIRECT && probes_good(hub) && probes_good(direct) &&
-	       direct->rtt_us > hub->rtt_us + PATH_BETTER_BY;
+	return path->way == PATH_DIRECT && !is_crowded(path) && probes_good(hub) &&
+	       probes_good(direct) && direct->rtt_us > hub->rtt_us + PATH_BETTER_BY;
 }
 
 static bool is_worth_leaving(const struct path *path)
@@ -380,7 +386,7 @@ static void doubt(struct path *path)
 	path->burst_at = path->now;
 }
 
-void path_traffic(struct path *path, usec_t now)
+void path_traffic(struct path *path, usec_t now, uint64_t bytes)
 {
 	path_advance(path, now);
 	/*
@@ -393,6 +399,8 @@ void path_traffic(struct path *path, usec_t now)
 			doubt(path);
 	}
 	path->traffic_at = path->now;
+	if (bytes >= PATH_MUCH)
+		path->much_at = path->now;
 }
 
 void path_heard(struct path *path, usec_t now)

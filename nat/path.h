@@ -7,10 +7,12 @@
  * end that was called: it is sealed by a session, which our own response has brought about. Four
  * misses in a row take it away at once; to come back takes five answers in a row, and a round trip
  * that is no longer than by the hub. Where it was left because it was the longer one, it has to be
- * shorter by 2 ms. A link that nobody uses is not probed at all: seven of them would cost a site
- * more than an idle site may send. The hub's path is measured only while traffic flows, at a
- * twelfth of the direct one's rate: what it is compared for changes slowly. Both are, whether
- * traffic flows or not, from when a dead path answers again until it is known which is better.
+ * shorter by 2 ms. While much flows by the direct path, it is not left for being the longer one:
+ * the queue that makes it so is this traffic's own, and would go along with it. A link that nobody
+ * uses is not probed at all: seven of them would cost a site more than an idle site may send. The
+ * hub's path is measured only while traffic flows, at a twelfth of the direct one's rate: what it
+ * is compared for changes slowly. Both are, whether traffic flows or not, from when a dead path
+ * answers again until it is known which is better.
  *
  * Events change what is known; path_step() then does what is due. After each event the wake-up is
  * to be asked again, as it may be now.
@@ -37,6 +39,10 @@
 #define PATH_CLEAN_ANSWERS 5 /* in a row, before a path is believed to be good */
 #define PATH_BETTER_BY (2 * USEC_MSEC)
 #define PATH_WORSE_FOR (10 * USEC_SECOND) /* before traffic leaves a path that works */
+
+/* So many bytes between two looks are much, and its queue is felt so long after it. */
+#define PATH_MUCH (UINT64_C(64) * 1024)
+#define PATH_MUCH_FOR (5 * USEC_SECOND)
 
 #define PATH_ANSWER_MAX (4 * USEC_SECOND) /* a later answer says nothing */
 #define PATH_FIRST_MAX (5 * USEC_SECOND)  /* without any answer */
@@ -71,6 +77,7 @@ struct path {
 	bool over;         /* the link has ended; nothing happens any more */
 	struct path_probes probes[2];
 	usec_t traffic_at; /* the last; -1: none yet */
+	usec_t much_at;    /* much went by the direct way; -1: never yet */
 	usec_t away_at;    /* when it left the direct way last */
 	bool left;         /* traffic left the direct way because it was the slower one */
 	usec_t dead_at;    /* USEC_NEVER while the direct path is not dead */
@@ -115,8 +122,11 @@ struct path_measure {
  */
 void path_init(struct path *path, usec_t now, uint64_t first);
 
-/* Packets of the two sites' went over either way, beside our own probes and messages. */
-void path_traffic(struct path *path, usec_t now);
+/*
+ * Packets of the two sites' went over either way, beside our own probes and messages: by the direct
+ * one so many bytes since the last look, there and back.
+ */
+void path_traffic(struct path *path, usec_t now, uint64_t bytes);
 
 /* The other end called, and a packet of its came by the direct path: our response has got there. */
 void path_heard(struct path *path, usec_t now);

@@ -753,7 +753,9 @@ void site_links_statistics(
 				peer->heard_at = site->now;
 			if (peer->counted && seen->rx_bytes >= peer->rx_bytes &&
 				seen->tx_bytes >= peer->tx_bytes && has_traffic(peer, seen))
-				site_link_traffic(site, link);
+				site_link_traffic(site, link,
+					seen->rx_bytes - peer->rx_bytes + seen->tx_bytes -
+						peer->tx_bytes);
 			peer->counted = true;
 			peer->rx_bytes = seen->rx_bytes;
 			peer->tx_bytes = seen->tx_bytes;
@@ -764,11 +766,11 @@ void site_links_statistics(
 	}
 }
 
-void site_link_traffic(struct site *site, struct site_link *link)
+void site_link_traffic(struct site *site, struct site_link *link, uint64_t bytes)
 {
 	link->traffic_at = site->now;
 	if (link->has_path)
-		path_traffic(&link->path, site->now);
+		path_traffic(&link->path, site->now, bytes);
 }
 
 void site_links_traffic(struct site *site, const struct site_event *event)
@@ -785,7 +787,7 @@ void site_links_traffic(struct site *site, const struct site_event *event)
 				continue;
 			link = site_link_for_offer(site, &owner);
 			if (link)
-				site_link_traffic(site, link);
+				site_link_traffic(site, link, 0);
 		}
 	}
 }

@@ -272,7 +272,7 @@ void site_link_route(
 	struct site *site, struct site_link *link, struct site_actions *out, bool direct);
 void site_link_step_path(struct site *site, struct site_link *link, struct site_actions *out);
 usec_t site_link_path_wakeup(const struct site *site, const struct site_link *link);
-void site_link_traffic(struct site *site, struct site_link *link);
+void site_link_traffic(struct site *site, struct site_link *link, uint64_t bytes);
 
 /* Ends it without loss; or leaves the end to the other one, who may want it still. */
 void site_link_leave(struct site *site, struct site_link *link, struct site_actions *out,

@@ -1103,6 +1103,28 @@ TEST(probes_are_no_traffic_whenever_they_are_counted)
 	world_free(world);
 }
 
+/* A link that carries a transfer is told so: it is not left for the queue that this makes. */
+TEST(much_in_either_direction_is_known_to_the_path)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 6);
+	struct site *site = world->hosts[1].site;
+	struct site_link *link;
+
+	(void)state;
+	world_run(world, 5 * USEC_SECOND);
+	link = site_link_of(site, &world->hosts[2].id);
+	assert_true(gamers_are_direct(world, 1, 2));
+	(void)looks_like_traffic(site, link, 0, 0, 0, 0);
+	assert_true(looks_like_traffic(site, link, PATH_MUCH / 2 - 1, PATH_MUCH / 2, 0, 0));
+	assert_int_equal(link->path.much_at, -1);
+	assert_true(looks_like_traffic(site, link, 0, PATH_MUCH, 0, 0));
+	assert_int_equal(link->path.much_at, link->path.now);
+	link->path.much_at = -1;
+	assert_true(looks_like_traffic(site, link, PATH_MUCH, 0, 0, 0));
+	assert_int_equal(link->path.much_at, link->path.now);
+	world_free(world);
+}
+
 /* Whose offer stands declines the other one; what it then repeats is its offer all the same. */
 TEST(an_offer_that_was_lost_goes_again_though_another_one_was_declined)
 {
@@ -1177,6 +1199,7 @@ int main(void)
 		cmocka_unit_test(
 			homes_whose_ports_follow_each_other_meet_all_others_within_seconds),
 		cmocka_unit_test(probes_are_no_traffic_whenever_they_are_counted),
+		cmocka_unit_test(much_in_either_direction_is_known_to_the_path),
 		cmocka_unit_test(an_offer_that_was_lost_goes_again_though_another_one_was_declined),
 	};
 

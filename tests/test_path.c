@@ -31,6 +31,7 @@ struct ground {
 	bool broken[2];
 	bool traffic; /* flows, and is looked for every 250 ms */
 	usec_t traffic_next;
+	uint64_t bytes; /* of it, by the direct way from one look to the next */
 	struct flight flights[FLIGHT_MAX];
 	uint32_t flight_count;
 	uint32_t sent[2];
@@ -128,7 +129,7 @@ static void run(struct ground *ground, usec_t end)
 			ground->now = at;
 		land(ground);
 		if (ground->traffic && ground->traffic_next <= ground->now) {
-			path_traffic(&ground->path, ground->now);
+			path_traffic(&ground->path, ground->now, ground->bytes);
 			ground->traffic_next = ground->now + 250 * MS;
 		}
 		if (path_wakeup(&ground->path) <= ground->now)
@@ -193,7 +194,7 @@ TEST(an_end_that_was_called_goes_over_when_it_hears_the_caller)
 	assert_int_equal(out.items[1].kind, PATH_SEND);
 	assert_int_equal(path_measured(&ground.path, PATH_DIRECT).rtt_us, -1);
 	ground.broken[PATH_DIRECT] = true;
-	path_traffic(&ground.path, START);
+	path_traffic(&ground.path, START, 0);
 	run(&ground, START + 5 * SECOND);
 	assert_int_equal(ground.path.way, PATH_HUB);
 	assert_int_equal(ground.told, 1);
@@ -216,7 +217,7 @@ TEST(a_path_that_never_answers_is_given_up_after_five_seconds)
 	assert_int_equal(ground.switches, 0);
 	assert_int_equal(path_wakeup(&ground.path), USEC_NEVER);
 	/* Nothing wakes it again. */
-	path_traffic(&ground.path, ground.now);
+	path_traffic(&ground.path, ground.now, ground.bytes);
 	path_doubted(&ground.path, ground.now);
 	path_resumed(&ground.path, ground.now);
 	path_answered(&ground.path, ground.now, PATH_DIRECT, FIRST_NUMBER + 19);
@@ -265,7 +266,7 @@ TEST(the_first_traffic_after_a_silence_is_followed_by_a_probe_at_once)
 	ground.traffic = false;
 	run_for(&ground, 2 * USEC_MINUTE);
 	direct = ground.sent[PATH_DIRECT];
-	path_traffic(&ground.path, ground.now);
+	path_traffic(&ground.path, ground.now, ground.bytes);
 	assert_true(path_wakeup(&ground.path) <= ground.now);
 	step(&ground);
 	assert_int_equal(ground.sent[PATH_DIRECT], direct + 1);
@@ -683,7 +684,7 @@ TEST(whoever_is_always_late_leaves_a_dead_path_too)
 	ground.broken[PATH_DIRECT] = true;
 	while (ground.path.way == PATH_DIRECT && ground.now < broken_at + USEC_MINUTE) {
 		ground.now = path_wakeup(&ground.path) + 1500 * MS;
-		path_traffic(&ground.path, ground.now);
+		path_traffic(&ground.path, ground.now, ground.bytes);
 		step(&ground);
 	}
 	assert_true(ground.now < broken_at + 30 * SECOND);
@@ -932,6 +933,50 @@ TEST(ten_seconds_of_a_slower_path_are_in_a_row)
 	assert_int_equal(ground.switches, 2);
 }
 
+/* A transfer's own queue is no reason to leave: it would be there on the other way, too. */
+TEST(much_traffic_does_not_leave_for_what_it_does_itself)
+{
+	struct ground ground = busy_ground(20 * MS, 18 * MS);
+	usec_t calm_from;
+
+	(void)state;
+	ground.bytes = PATH_MUCH;
+	ground.rtt[PATH_DIRECT] = 140 * MS;
+	run_for(&ground, USEC_HOUR);
+	assert_int_equal(ground.switches, 1);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	/* Behind it the queue is gone before ways are compared. */
+	ground.bytes = PATH_MUCH - 1;
+	ground.rtt[PATH_DIRECT] = 18 * MS;
+	run_for(&ground, 5 * USEC_MINUTE);
+	assert_int_equal(ground.switches, 1);
+	/* A way that is the longer one without that is left, but not at once behind it. */
+	ground.rtt[PATH_DIRECT] = 140 * MS;
+	run_for(&ground, 5 * SECOND);
+	ground.bytes = PATH_MUCH;
+	run_for(&ground, 250 * MS);
+	ground.bytes = 100;
+	calm_from = ground.path.much_at + PATH_MUCH_FOR;
+	run(&ground, calm_from + 10 * SECOND - 1);
+	assert_int_equal(ground.path.way, PATH_DIRECT);
+	run_for(&ground, 1 * SECOND);
+	assert_int_equal(ground.path.way, PATH_HUB);
+}
+
+/* One that dies is left all the same. */
+TEST(much_traffic_leaves_a_dead_path)
+{
+	struct ground ground = busy_ground(60 * MS, 20 * MS);
+
+	(void)state;
+	ground.bytes = 100 * PATH_MUCH;
+	run_for(&ground, 10 * SECOND);
+	ground.broken[PATH_DIRECT] = true;
+	run_for(&ground, 1250 * MS);
+	assert_int_equal(ground.path.way, PATH_HUB);
+	assert_int_equal(ground.told, 1);
+}
+
 /* What holds whatever happens. */
 struct watch {
 	usec_t switches[4096];
@@ -1064,7 +1109,7 @@ static void one_life(uint8_t number)
 		land(&ground);
 		weather(&ground, &prng);
 		if (ground.traffic && ground.traffic_next <= ground.now) {
-			path_traffic(&ground.path, ground.now);
+			path_traffic(&ground.path, ground.now, ground.bytes);
 			ground.traffic_next = ground.now + 250 * MS;
 		}
 		before = ground.path;
@@ -1134,6 +1179,8 @@ int main(void)
 		CASE(an_answer_that_varies_is_not_taken_for_lost),
 		CASE(a_second_pause_is_believed_after_ten_seconds),
 		CASE(ten_seconds_of_a_slower_path_are_in_a_row),
+		CASE(much_traffic_does_not_leave_for_what_it_does_itself),
+		CASE(much_traffic_leaves_a_dead_path),
 		CASE(whatever_happens_nothing_is_stormed_and_nobody_stays_on_a_dead_path),
 	};
 
