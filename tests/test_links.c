@@ -1068,18 +1068,26 @@ static bool looks_like_traffic(struct site *site, struct site_link *link, uint64
 	return link->traffic_at >= 0;
 }
 
+/* A link that is there, and was just looked at. */
+static struct site_link *counted_link(struct world *world)
+{
+	struct site_link *link;
+
+	world_run(world, 5 * USEC_SECOND);
+	assert_true(gamers_are_direct(world, 1, 2));
+	link = site_link_of(world->hosts[1].site, &world->hosts[2].id);
+	(void)looks_like_traffic(world->hosts[1].site, link, 0, 0, 0, 0);
+	return link;
+}
+
 /* However a look and a probe meet: links that nobody uses would be probed for ever. */
 TEST(probes_are_no_traffic_whenever_they_are_counted)
 {
 	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 4);
 	struct site *site = world->hosts[1].site;
-	struct site_link *link;
+	struct site_link *link = counted_link(world);
 
 	(void)state;
-	world_run(world, 5 * USEC_SECOND);
-	link = site_link_of(site, &world->hosts[2].id);
-	assert_true(gamers_are_direct(world, 1, 2));
-	(void)looks_like_traffic(site, link, 0, 0, 0, 0);
 	assert_false(looks_like_traffic(site, link, 0, 0, 0, 0));
 	assert_false(looks_like_traffic(site, link, 112, 112, 112, 112));
 	/* Sent, and counted at the next look; counted, and heard behind the look. */
@@ -1108,13 +1116,9 @@ TEST(much_in_either_direction_is_known_to_the_path)
 {
 	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 6);
 	struct site *site = world->hosts[1].site;
-	struct site_link *link;
+	struct site_link *link = counted_link(world);
 
 	(void)state;
-	world_run(world, 5 * USEC_SECOND);
-	link = site_link_of(site, &world->hosts[2].id);
-	assert_true(gamers_are_direct(world, 1, 2));
-	(void)looks_like_traffic(site, link, 0, 0, 0, 0);
 	assert_true(looks_like_traffic(site, link, PATH_MUCH / 2 - 1, PATH_MUCH / 2, 0, 0));
 	assert_int_equal(link->path.much_at, -1);
 	assert_true(looks_like_traffic(site, link, 0, PATH_MUCH, 0, 0));

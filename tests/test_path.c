@@ -32,6 +32,7 @@ struct ground {
 	bool traffic; /* flows, and is looked for every 250 ms */
 	usec_t traffic_next;
 	uint64_t bytes; /* of it, by the direct way from one look to the next */
+	usec_t much_until;
 	struct flight flights[FLIGHT_MAX];
 	uint32_t flight_count;
 	uint32_t sent[2];
@@ -112,6 +113,16 @@ static void land(struct ground *ground)
 	}
 }
 
+static void look(struct ground *ground)
+{
+	if (!ground->traffic || ground->traffic_next > ground->now)
+		return;
+	path_traffic(&ground->path, ground->now, ground->bytes);
+	ground->traffic_next = ground->now + 250 * MS;
+	if (ground->bytes >= PATH_MUCH)
+		ground->much_until = ground->now + PATH_MUCH_FOR;
+}
+
 static usec_t next_event(const struct ground *ground)
 {
 	usec_t at = path_wakeup(&ground->path);
@@ -128,10 +139,7 @@ static void run(struct ground *ground, usec_t end)
 		if (at > ground->now)
 			ground->now = at;
 		land(ground);
-		if (ground->traffic && ground->traffic_next <= ground->now) {
-			path_traffic(&ground->path, ground->now, ground->bytes);
-			ground->traffic_next = ground->now + 250 * MS;
-		}
+		look(ground);
 		if (path_wakeup(&ground->path) <= ground->now)
 			step(ground);
 	}
@@ -1018,6 +1026,7 @@ static void watch_actions(struct watch *watch, const struct ground *ground,
 		if (action->way == PATH_DIRECT && !before->left &&
 			ground->now - before->away_at >= PATH_AWAY_MAX)
 			continue;
+		assert_true(action->way == PATH_DIRECT || ground->now >= ground->much_until);
 		assert_true(watch->voluntary < COUNT(watch->switches));
 		watch->switches[watch->voluntary++] = ground->now;
 		if (watch->voluntary > 6)
@@ -1084,6 +1093,9 @@ static void weather(struct ground *ground, struct prng *prng)
 		if (!ground->traffic && prng_below(prng, 10) == 0)
 			ground->now += USEC_MINUTE; /* nobody steps */
 		break;
+	case 9:
+		ground->bytes = ground->bytes > 0 ? 0 : PATH_MUCH;
+		break;
 	default:
 		break;
 	}
@@ -1108,10 +1120,7 @@ static void one_life(uint8_t number)
 			ground.now = next;
 		land(&ground);
 		weather(&ground, &prng);
-		if (ground.traffic && ground.traffic_next <= ground.now) {
-			path_traffic(&ground.path, ground.now, ground.bytes);
-			ground.traffic_next = ground.now + 250 * MS;
-		}
+		look(&ground);
 		before = ground.path;
 		path_step(&ground.path, ground.now, &out);
 		watch_outage(&watch, &ground, &before);
