@@ -21,6 +21,8 @@ cd "$SOURCE" || exit 1
 . tests/lab/links.sh
 # shellcheck source=tests/bench/rivals.sh
 . tests/bench/rivals.sh
+# shellcheck source=tests/bench/wireguard.sh
+. tests/bench/wireguard.sh
 # shellcheck source=tests/bench/cost.sh
 . tests/bench/cost.sh
 
@@ -35,7 +37,7 @@ report=tests/bench/compare.py
 
 # The parts, in the order in which they are measured, and the seconds that any of their worlds may take.
 parts=(speed idle news direct switch dies moves pairs)
-declare -A longest=([speed]=400 [idle]=900 [news]=900 [direct]=1200 [switch]=300 [dies]=1200 [moves]=1200 [pairs]=500)
+declare -A longest=([speed]=900 [idle]=900 [news]=900 [direct]=1200 [switch]=300 [dies]=1200 [moves]=1200 [pairs]=500)
 programs=(collective nebula tinc)
 meeting=(collective nebula nebula_unrelayed tinc)
 
@@ -175,16 +177,8 @@ world_moves() {
 }
 
 # Beside WireGuard by hand, through the same routers.
-mbits() {
-	site_run ann timeout 60 iperf3 -c "$1" -t 3 -J | python3 -c 'import json, sys; print(int(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e5) / 10)'
-}
-rtt() { site_run ann ping -q -n -c 100 -i 0.01 "$1" | sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p'; }
-speed_of() {
-	mbits "$2" | sed 's/^/mbits /' | measured_as speed "$1" "$3"
-	rtt "$2" | sed 's/^/rtt_ms /' | measured_as speed "$1" "$3"
-}
 world_speed() {
-	local program i
+	local program way at
 	two_homes none
 	are_numbered hub ann bob
 	by_hand ann 10.101.0.2 51999 "$(wg_key bob)" 203.0.113.3:51999 10.101.0.3/32
@@ -192,14 +186,17 @@ world_speed() {
 	# Only the first of these opens its router's way in for the other one.
 	site_run bob ping -q -c 1 -W 1 10.101.0.2 >/dev/null
 	world_wait 20 reaches ann 10.101.0.3 || world_fail 'wg0 does not meet'
-	site_spawn bob iperf iperf3 -s
-	world_wait 5 site_run bob ss -Hltn 'sport = 5201' | grep -q . || world_fail 'iperf3 does not listen'
+	hears_iperf bob
 	for program in "${programs[@]}"; do
 		begins "$program"
 		is_direct_now "$program"
-		for ((i = 0; i < rounds + 2; i++)); do
-			speed_of wireguard 10.101.0.3 "beside $program"
-			speed_of "$program" "$(rival_address "$program" bob)" "beside wireguard"
+		in_turns $((10 * rounds)) ann "$(rival_address "$program" bob)" 10.101.0.3
+		for way in ours theirs; do
+			at=("$program" 'beside wireguard')
+			[ "$way" = ours ] || at=(wireguard "beside $program")
+			sed 's/^/mbits /' "$world_dir/$way" | measured_as speed "${at[@]}"
+			sed 's/^/rtt_ms /' "$world_dir/$way.rtt" | measured_as speed "${at[@]}"
+			rm "$world_dir/$way" "$world_dir/$way.rtt"
 		done
 		rival_ends "$program" hub ann bob
 	done

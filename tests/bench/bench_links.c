@@ -36,7 +36,7 @@
 #define COMMAND_AFTER USEC_SECOND
 #define LAST_WITHIN (3 * USEC_SECOND)
 #define SIZE 64
-#define FEW 3
+#define RANGES_MAX 10
 
 extern char **environ;
 
@@ -178,9 +178,16 @@ static void begin(pid_t *child, char **command)
 /* Which ones were lost tells when: there are so many a second. */
 static void say_lost(const struct flow *flow, const char *name)
 {
-	for (uint32_t i = 0; i < flow->sent && flow->sent - flow->got <= FEW; i++) {
-		if (!flow->seen[i])
-			(void)fprintf(stderr, "# lost %s: packet %" PRIu32 "\n", name, i);
+	uint32_t ranges = 0;
+
+	for (uint32_t i = 0, first; i < flow->sent && ranges < RANGES_MAX; i++) {
+		if (flow->seen[i])
+			continue;
+		for (first = i; i + 1 < flow->sent && !flow->seen[i + 1]; i++) {
+		}
+		(void)fprintf(
+			stderr, "# lost %s: packets %" PRIu32 " to %" PRIu32 "\n", name, first, i);
+		ranges++;
 	}
 }
 
@@ -268,9 +275,11 @@ static void end(struct bench *bench)
 	for (int i = 0; i < 2; i++) {
 		struct flow *flow = &bench->flows[i];
 
+		usec_t heard_at = flow->last_at >= 0 ? flow->last_at : bench->begun_at;
+
 		/* A silence that has not ended is one, too. */
-		if (flow->last_at >= 0 && bench->ends_at - flow->last_at > flow->silence)
-			flow->silence = bench->ends_at - flow->last_at;
+		if (bench->ends_at - heard_at > flow->silence)
+			flow->silence = bench->ends_at - heard_at;
 	}
 	if (bench->child > 0)
 		(void)waitpid(bench->child, NULL, 0);

@@ -17,6 +17,8 @@ fi
 . tests/lab/world.sh
 # shellcheck source=tests/lab/collective.sh
 . tests/lab/collective.sh
+# shellcheck source=tests/bench/wireguard.sh
+. tests/bench/wireguard.sh
 # shellcheck source=tests/bench/cost.sh
 . tests/bench/cost.sh
 
@@ -59,7 +61,6 @@ is_direct() { knows_without_words "$1" "'$2' in s and s['$2']['path'] == 'direct
 are_direct() { is_direct ann bob && is_direct bob ann; }
 are_not() { ! is_direct ann bob && ! is_direct bob ann; }
 know_where_they_are() { at ann netcheck >/dev/null && at bob netcheck >/dev/null; }
-rtt() { site_run "$1" ping -q -n -c 5 -i 0.2 "$2" | sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p'; }
 
 cut_off() { printf 'table ip broken { chain forw { type filter hook forward priority 0; ip saddr { 203.0.113.2, 203.0.113.3, 203.0.113.9 } ip daddr { 203.0.113.2, 203.0.113.3, 203.0.113.9 } drop; }; }\n'; }
 mend() { site_run inet nft delete table ip broken; }
@@ -68,40 +69,53 @@ write_cuts() {
 	cut=(nsenter --target "$(cat "$world_dir/inet/holder")" --net -- nft -f "$world_dir/cut.nft")
 }
 
+# one_round RATE - link, then unlink, beside so many packets a second: when the first of them went directly is `soon`, and `lost` are
+# those of `sent` that did not arrive. Who has not come to be direct in that time is later than all others.
+one_round() {
+	local both lost_ab sent_ab lost_ba sent_ba change_ab change_ba ttls
+	know_where_they_are || world_fail 'the hub does not say where they are'
+	typed ann link bob
+	both=$(flow 3 "$1" "${person[@]}" 2> >(sed "s/^# /# link beside $1 packets\/s, /" >>"$world_dir/lost.log")) || world_fail 'no flow'
+	read -r lost_ab sent_ab lost_ba sent_ba _ _ change_ab change_ba _ _ ttls <<<"$both"
+	[ "$ttls" = '64 64' ] || { echo "# beside $1 packets/s: $both"; at ann why bob | sed 's/^/# /'; }
+	soon=$(printf '%s\n%s\n' "${change_ab/#-/9999}" "${change_ba/#-/9999}" | sort -n | head -n 1)
+	lost=$((lost_ab + lost_ba)) sent=$((sent_ab + sent_ba))
+	[ "$ttls" != '64 64' ] || direct_rtt=${direct_rtt:-$(rtt ann "$bob")}
+	typed ann unlink bob
+	both=$(flow 4 "$1" "${person[@]}" 2> >(sed "s/^# /# unlink beside $1 packets\/s, /" >>"$world_dir/lost.log")) || world_fail 'no flow'
+	read -r lost_ab sent_ab lost_ba sent_ba _ <<<"$both"
+	lost=$((lost + lost_ab + lost_ba)) sent=$((sent + sent_ab + sent_ba))
+	world_wait 5 are_not || world_fail 'the link does not end'
+}
+
+# What a command takes beside that traffic, whatever it is for, in ms.
+command_alone() {
+	typed ann status
+	# shellcheck disable=SC2016 # the inner shell's
+	flow 2 "$1" bash -c 'TIMEFORMAT=%R; { time "${@:2}" >/dev/null 2>&1; } 2>>"$1"' bash "$world_dir/alone" "${person[@]}" >/dev/null 2>&1
+}
+
 # How soon, and what two planned switches lose: link and unlink, again and again. How soon is seen beside little traffic, as a machine that is
 # emulated has enough to do with much.
 planned() {
-	local i both rate
+	local i hub_rtt soon lost sent direct_rtt='' all_lost=0 all_sent=0
 	begins asked
 	row "first packet ever, by the hub" "$(site_run ann ping -q -n -c 1 "$bob" | sed -n 's|^rtt.* = \([^/]*\)/.*|\1 ms|p')" "goes at once"
 	hub_rtt=$(rtt ann "$bob")
-	for ((i = 0; i < 2 * rounds; i++)); do
-		rate=$((i % 2 == 0 ? 1000 : 100))
-		know_where_they_are || world_fail 'the hub does not say where they are'
-		typed ann link bob
-		both=$(flow 3 "$rate" "${person[@]}" 2>>"$world_dir/lost.log") || world_fail 'no flow'
-		read -r lost_ab sent_ab lost_ba sent_ba _ _ change_ab change_ba _ _ ttl_ab ttl_ba <<<"$both"
-		[ "$ttl_ab$ttl_ba" = 6464 ] || { echo "# round $i: $both"; at ann why bob | sed 's/^/# /'; }
-		# Who has not come to be direct in that time counts as later than all others.
-		[ "$rate" = 1000 ] || printf '%s\n%s\n' "${change_ab/#-/9999}" "${change_ba/#-/9999}" | sort -n | head -n 1 >>"$world_dir/direct"
-		[ "$rate" = 100 ] || { echo $((lost_ab + lost_ba)) >>"$world_dir/lost"; sent=$((sent_ab + sent_ba)); }
-		[ "$i" -gt 0 ] || direct_rtt=$(rtt ann "$bob")
-		typed ann unlink bob
-		both=$(flow 4 "$rate" "${person[@]}" 2>>"$world_dir/lost.log") || world_fail 'no flow'
-		read -r lost_ab _ lost_ba _ <<<"$both"
-		[ "$rate" = 100 ] || echo $((lost_ab + lost_ba)) >>"$world_dir/lost"
-		world_wait 5 are_not || world_fail 'the link does not end'
-		typed ann status
-		# Beside as much traffic as the command that is measured.
-		# shellcheck disable=SC2016 # the inner shell's
-		[ "$rate" = 1000 ] || flow 2 100 bash -c 'TIMEFORMAT=%R; { time "${@:2}" >/dev/null 2>&1; } 2>>"$1"' bash "$world_dir/alone" "${person[@]}" >/dev/null 2>&1
+	for ((i = 0; i < rounds; i++)); do
+		one_round 1000
+		[ "$lost" -eq 0 ] || echo "# round $i: first direct after $soon ms" >>"$world_dir/lost.log"
+		all_lost=$((all_lost + lost)) all_sent=$((all_sent + sent))
+		one_round 100
+		echo "$soon" >>"$world_dir/direct"
+		command_alone 100
 	done
-	sed 's/^/# /' "$world_dir/lost.log" | grep 'lost ' | head -n 20
+	grep -E ' lost |first direct' "$world_dir/lost.log" | head -n 20
 	row "R_hub / R_direct between the two" "$hub_rtt / $direct_rtt ms" "delay of $delay ms on each line"
 	row "time to direct, p50 (worst of $rounds), from Enter" "$(middle <"$world_dir/direct") ($(worst <"$world_dir/direct")) ms" \
 		"$(awk -v h="$hub_rtt" -v d="$direct_rtt" 'BEGIN { printf "%.0f", h + 2 * d + 100 }') (1500) ms"
 	row "of which the command itself takes about" "$(awk '{ print $1 * 1000 }' <"$world_dir/alone" | middle) ms" ""
-	row "lost by $((2 * rounds)) planned switches, 1,000 packets/s each way" "$(awk '{ n += $1 } END { print n }' "$world_dir/lost") of about $((2 * rounds * sent))" "0"
+	row "lost by $((2 * rounds)) planned switches, 1,000 packets/s each way" "$all_lost of $all_sent" "0"
 	world_end_now
 }
 
@@ -148,49 +162,17 @@ moves() {
 	row "and direct again, both ways, after" "$(printf '%s\n%s\n' "$again_ab" "$again_ba" | worst) ms" "5000 ms"
 }
 
-# plain NAME PORT ADDRESS PEER-KEY PEER-ENDPOINT - WireGuard by hand, through the same routers.
-plain() {
-	if ! site_run "$1" ip link add wg0 type wireguard 2>/dev/null; then
-		WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD=1 site_spawn "$1" plain "${as_unit[@]}" setsid wireguard-go -f wg0
-		world_wait 5 site_run "$1" wg show wg0 >/dev/null 2>&1 || world_fail 'wireguard-go does not start'
-	fi
-	site_run "$1" wg set wg0 listen-port "$2" private-key "$world_dir/$1/plain.key" \
-		peer "$4" allowed-ips 10.101.0.0/16 endpoint "$5" persistent-keepalive 1 || world_fail "wg0 of $1"
-	site_run "$1" ip address add "$3/16" dev wg0 || world_fail "wg0 of $1"
-	site_run "$1" ip link set wg0 mtu 1420 up || world_fail "wg0 of $1"
-}
-through() {
-	site_run ann iperf3 -c "$1" -t 2 -J | python3 -c 'import json, sys; print(int(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e5) / 10)'
-}
-
-# ratio FILE FILE - the geometric mean of the ratios, and its standard error. On a machine that others use throughput changes by a
-# sixth from one second to the next: what two tunnels differ by shows only in many rounds of both, in an order that is drawn.
-ratio() {
-	paste "$1" "$2" | awk '{ r = log($1 / $2); sum += r; squares += r * r }
-		END { mean = sum / NR; printf "%.3f, error %.3f", exp(mean), exp(mean) * sqrt((squares - NR * mean * mean) / (NR - 1) / NR) }'
-}
 beside() {
-	local site i way to
+	local i
 	begins always
 	world_wait 20 are_direct || world_fail "$(at ann why bob)"
-	umask 077
-	for site in "${gamers[@]}"; do
-		wg genkey >"$world_dir/$site/plain.key"
-		wg pubkey <"$world_dir/$site/plain.key" >"$world_dir/$site/plain.pub"
-	done
-	plain ann 51999 10.101.0.1 "$(cat "$world_dir/bob/plain.pub")" 203.0.113.3:51999
-	plain bob 51999 10.101.0.2 "$(cat "$world_dir/ann/plain.pub")" 203.0.113.2:51999
+	by_hand ann 10.101.0.1 51999 "$(wg_key bob)" 203.0.113.3:51999 10.101.0.0/16
+	by_hand bob 10.101.0.2 51999 "$(wg_key ann)" 203.0.113.2:51999 10.101.0.0/16
+	# Only the first packet of each opens its router's way in for the other one.
+	site_run bob ping -q -c 1 -W 1 10.101.0.1 >/dev/null
 	world_wait 20 reaches ann 10.101.0.2 || world_fail 'wg0 does not meet'
-	site_spawn bob iperf iperf3 -s
-	world_wait 5 site_run bob ss -Hltn 'sport = 5201' | grep -q . || world_fail 'iperf3 does not listen'
-	for ((i = 0; i < 3 * rounds; i++)); do
-		for way in $(shuf -e ours theirs); do
-			to=$bob
-			[ "$way" = ours ] || to=10.101.0.2
-			through "$to" >>"$world_dir/$way"
-			site_run ann ping -q -n -c 50 -i 0.01 "$to" | sed -n 's|^rtt.* = [^/]*/\([^/]*\)/.*|\1|p' >>"$world_dir/$way.rtt"
-		done
-	done
+	hears_iperf bob
+	in_turns $((3 * rounds)) ann "$bob" 10.101.0.2
 	for i in '' .rtt; do
 		row "$([ -z "$i" ] && echo throughput, Mbit/s || echo round trip, ms): link / WireGuard by hand" \
 			"$(middle <"$world_dir/ours$i") / $(middle <"$world_dir/theirs$i")" \

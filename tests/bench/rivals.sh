@@ -6,8 +6,6 @@
 #   rival_ends PROGRAM SITE...           and what it made goes
 #   rival_address PROGRAM SITE           inside
 #   rival_pid PROGRAM SITE               of the program itself
-#   by_hand SITE ADDRESS PORT KEY ENDPOINT ALLOWED
-#                                        WireGuard at a site that sits at home: wg0, with that one peer
 #
 # Settings are those of each program's own sample or manual, but for what lets it do better here: Nebula's lighthouse also
 # relays, and its punchy.respond is on, which its sample recommends for difficult routers; its firewall passes everything
@@ -156,27 +154,6 @@ tinc_configures() {
 
 # WireGuard by hand.
 
-wg_key() {
-	[ -e "$world_dir/$1/plain.pub" ] || (umask 077 && wg genkey >"$world_dir/$1/plain.key" && wg pubkey <"$world_dir/$1/plain.key" >"$world_dir/$1/plain.pub") ||
-		world_fail 'no key of WireGuard'
-	cat "$world_dir/$1/plain.pub"
-}
-has_wg0() { site_run "$1" wg show wg0 >/dev/null 2>&1; }
-wg0() {
-	wg_key "$1" >/dev/null
-	if ! site_run "$1" ip link add wg0 type wireguard 2>/dev/null; then
-		WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD=1 rival_spawns wireguard "$1" wireguard-go -f wg0
-		world_wait 10 has_wg0 "$1" || world_fail 'wireguard-go does not start'
-	fi
-	if ! site_run "$1" wg set wg0 listen-port "$3" private-key "$world_dir/$1/plain.key" || ! site_run "$1" ip address add "$2/16" dev wg0 ||
-		! site_run "$1" ip link set wg0 mtu 1420 up; then
-		world_fail "wg0 of $1"
-	fi
-}
-by_hand() {
-	wg0 "$1" "$2" "$3"
-	site_run "$1" wg set wg0 peer "$4" endpoint "$5" allowed-ips "$6" persistent-keepalive 25 || world_fail "wg0 of $1"
-}
 wireguard_begins() {
 	local site
 	are_numbered "$@"
