@@ -127,7 +127,7 @@ dies() {
 	world_wait 20 are_direct || world_fail "$(at ann why bob)"
 	write_cuts
 	for ((i = 0; i < deaths; i++)); do
-		both=$(flow 5 200 "${cut[@]}") || world_fail 'no flow'
+		both=$(flow 5 200 "${cut[@]}" 2>>"$world_dir/lost.log") || world_fail 'no flow'
 		read -r _ _ _ _ gap_ab gap_ba _ _ _ _ ttl_ab ttl_ba <<<"$both"
 		[ "$ttl_ab$ttl_ba" = 6363 ] || echo "# round $i: $both"
 		printf '%s\n%s\n' "$gap_ab" "$gap_ba" >>"$world_dir/outage"
@@ -140,7 +140,7 @@ dies() {
 	# At rest nothing is probed: who comes first finds it dead.
 	sleep 50
 	"${cut[@]}"
-	both=$("$look" 6 100 "$world-ann" "$ann" "$world-bob" "$bob")
+	both=$("$look" 6 100 "$world-ann" "$ann" "$world-bob" "$bob" 2>>"$world_dir/lost.log")
 	mend
 	read -r lost_ab _ lost_ba _ <<<"$both"
 	row "first packets after a rest on a way that died" "$((10 * (lost_ab > lost_ba ? lost_ab : lost_ba))) ms lost" "2500 ms"
@@ -155,7 +155,7 @@ moves() {
 	local both
 	# shellcheck disable=SC2016 # the inner shell's
 	both=$("$look" 20 200 "$world-ann" "$ann" "$world-bob" "$bob" -- \
-		bash -c '. tests/lab/world.sh; world=$1 world_dir=$2; world_renumber ann 203.0.113.9' bash "$world" "$world_dir")
+		bash -c '. tests/lab/world.sh; world=$1 world_dir=$2; world_renumber ann 203.0.113.9' bash "$world" "$world_dir" 2>>"$world_dir/lost.log")
 	read -r _ _ _ _ gap_ab gap_ba _ _ again_ab again_ba ttl_ab ttl_ba <<<"$both"
 	row "a router's new address: silence until it goes by the hub" "$(printf '%s\n%s\n' "$gap_ab" "$gap_ba" | worst) ms" "3000 ms"
 	[ "$ttl_ab$ttl_ba" = 6464 ] || { echo "# $both"; at ann why bob | sed 's/^/# /'; again_ab=never; }
