@@ -411,8 +411,34 @@ static void doubt(struct host *host)
 	}
 }
 
-/* An offer as it has to be, but for the places in it: all are ports of somebody's who asked for
- * nothing. */
+/*
+ * Three receipts that show nothing: the hub's by name and not by signature, the liar's own, and one
+ * that the hub gave to somebody else.
+ */
+static void vouch(struct host *host, const struct secret *own, const struct hash *somebody,
+	struct offer *offer)
+{
+	struct host *hub = &host->world->hosts[0];
+	struct secret secret;
+
+	for (int i = 0; i < OFFER_RECEIPTS_MAX; i++)
+		offer->receipts[i] = (struct receipt){
+			.reflector = i == 1 ? host->site_hash : hub->site_hash,
+			.seen = {address_ipv4(WORLD_VICTIM), 5000},
+			.time = host_wall(host)};
+	for (int i = 0; i < 2; i++)
+		receipt_sign(&offer->receipts[i], &host->site_hash, own, &host->world->collective,
+			host->world->crypto);
+	offer->receipt_count = 2;
+	if (!identity(hub, &secret))
+		return;
+	receipt_sign(&offer->receipts[2], somebody, &secret, &host->world->collective,
+		host->world->crypto);
+	offer->receipt_count = 3;
+}
+
+/* An offer as it has to be, but for the places in it, and what is to show that they are its own:
+ * all are ports of somebody's who asked for nothing. */
 static void point(struct host *host)
 {
 	static const enum candidate_kind kinds[] = {CANDIDATE_HUB, CANDIDATE_REFLECTED,
@@ -438,6 +464,7 @@ static void point(struct host *host)
 	for (uint32_t i = 0; i < OFFER_CANDIDATES_MAX; i++)
 		offer.candidates[i] = (struct offer_candidate){
 			(uint8_t)kinds[i], {address_ipv4(WORLD_VICTIM), (uint16_t)(5000 + i)}};
+	vouch(host, &secret, &world->hosts[number].site_hash, &offer);
 	ends.own = &secret;
 	ends.own_links = &links;
 	ends.other_site = &other.site;
