@@ -285,6 +285,35 @@ TEST(every_pair_that_can_meet_does_at_the_first_attempt_whoever_offers)
 	assert_int_equal(wrong, 0);
 }
 
+/* What failed is tried in another way: another reach of what opens, and the other end's whole
+ * packets first. */
+TEST(each_attempt_goes_about_it_in_another_way)
+{
+	uint8_t ttl = 0;
+	bool offerer_first = false;
+
+	(void)state;
+	for (uint8_t attempt = 0; attempt <= 12; attempt++) {
+		struct meeting_options options = {.hub_rtt = 2 * HUB_DELAY, .attempt = attempt};
+		struct meeting answerer;
+		struct meeting offerer;
+		bool first;
+
+		meeting_begin(&answerer, 0, &options);
+		options.offerer = true;
+		meeting_begin(&offerer, HUB_DELAY, &options);
+		first = offerer.wholes_from < answerer.wholes_from;
+		assert_int_equal(offerer.opener_ttl, answerer.opener_ttl);
+		assert_in_range(offerer.opener_ttl, 2, 8);
+		if (attempt > 0) {
+			assert_int_not_equal(first, offerer_first);
+			assert_true(attempt % 2 == 1 || offerer.opener_ttl != ttl);
+		}
+		ttl = offerer.opener_ttl;
+		offerer_first = first;
+	}
+}
+
 TEST(none_sends_a_stranger_more_than_twenty_datagrams)
 {
 	struct arena arena = {.loss = 0};
@@ -481,6 +510,7 @@ int main(void)
 {
 	static const struct CMUnitTest cases[] = {
 		CASE(every_pair_that_can_meet_does_at_the_first_attempt_whoever_offers),
+		CASE(each_attempt_goes_about_it_in_another_way),
 		CASE(none_sends_a_stranger_more_than_twenty_datagrams),
 		CASE(two_homes_find_the_way_within_two_round_trips),
 		CASE(the_answerer_opens_everywhere_at_once),
