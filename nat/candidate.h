@@ -29,7 +29,7 @@ enum candidate_kind {
 	CANDIDATE_MAPPED = 4,    /* its router does */
 	CANDIDATE_HUB = 5,       /* the hub saw it there */
 	CANDIDATE_REFLECTED = 6, /* another site did */
-	CANDIDATE_PREDICTED = 7, /* its router may choose this port next */
+	CANDIDATE_PREDICTED = 7, /* its router may choose this port next, or lead it here */
 };
 
 enum candidate_verdict {

@@ -709,8 +709,12 @@ void site_links_heard_of(struct site *site, const struct row_id *member)
 
 	if (!link || link->stage != LINK_RESTS)
 		return;
+	/* A record comes when its agent begins, or what is said of it changes; else every 8 hours.
+	 */
+	quiet_reset(&link->quiet);
 	link->unanswered = 0;
-	if (link->reason == LINK_UNANSWERED || link->reason == LINK_REFUSED)
+	if (link->reason == LINK_UNANSWERED || link->reason == LINK_REFUSED ||
+		link->reason == LINK_NOT_MET || link->reason == LINK_NO_HANDSHAKE)
 		link->next_at = site->now;
 }
 

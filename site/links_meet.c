@@ -82,6 +82,27 @@ static void add_seen(const struct site *site, struct candidates *places)
 	}
 }
 
+static bool hides_port(const struct site *site)
+{
+	return behaviour_mapping(&site->behaviour) > BEHAVIOUR_INDEPENDENT &&
+	       site->behaviour.class.allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
+}
+
+/*
+ * Behind a router that takes another port for everybody the one of its own is of use where its
+ * owner has it forwarded, which is what `why` tells people to do.
+ */
+static void add_forwarded(const struct site *site, struct candidates *places)
+{
+	const struct site_reflector *by = site_reflect_place(site);
+	struct endpoint place = {.port = site->ground.ports[SITE_LINKS]};
+
+	if (!by || !hides_port(site))
+		return;
+	place.address = by->seen.address;
+	add_place(site, places, CANDIDATE_PREDICTED, &place);
+}
+
 void site_link_places(const struct site *site, struct candidates *ret)
 {
 	candidates_init(ret);
@@ -91,6 +112,8 @@ void site_link_places(const struct site *site, struct candidates *ret)
 		add_place(site, ret, CANDIDATE_MAPPED, &site->ground.mapped);
 	add_published(site, ret);
 	add_seen(site, ret);
+	if (site->ground.ports[SITE_LINKS] != 0)
+		add_forwarded(site, ret);
 }
 
 bool site_link_knows_places(const struct site *site)

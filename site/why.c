@@ -59,7 +59,7 @@ bool site_link_is_elusive(const struct nat_class *class)
 	       class->allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
 }
 
-/* Of one router, and of two. */
+/* Of one site, and of two. Whether there is a router at all is known of one's own home alone. */
 struct class_words {
 	const char *one;
 	const char *both;
@@ -67,17 +67,22 @@ struct class_words {
 
 static const struct class_words *words_of(const struct nat_class *class)
 {
-	static const struct class_words unknown = {"has not been seen enough to say how it behaves",
-		"have not been seen enough to say how they behave"};
+	static const struct class_words unknown = {
+		"has not been seen enough to say how its router behaves",
+		"have not been seen enough to say how their routers behave"};
 	static const struct class_words independent = {
-		"shows everybody the same port, which is what direct links need",
-		"show everybody the same port, which is what direct links need"};
+		"is seen by everybody at the same port, which is what direct links need",
+		"are seen by everybody at the same port, which is what direct links need"};
 	static const struct class_words sequential = {
-		"takes another port for everybody, the next in a row, which can be foretold",
-		"take another port for everybody, the next in a row, which can be foretold"};
+		"is behind a router that takes another port for everybody, the next in a row, "
+		"which can be foretold",
+		"are behind routers that take another port for everybody, the next in a row, which "
+		"can be foretold"};
 	static const struct class_words random = {
-		"takes another port for everybody, at random (a \"symmetric\" one)",
-		"take another port for everybody, at random (\"symmetric\" ones)"};
+		"is behind a router that takes another port for everybody, at random (a "
+		"\"symmetric\" one)",
+		"are behind routers that take another port for everybody, at random "
+		"(\"symmetric\" ones)"};
 
 	if (class->mapping == BEHAVIOUR_UNKNOWN)
 		return &unknown;
@@ -92,26 +97,17 @@ static void add_classes(struct text *text, const struct site *site, const struct
 	const struct class_words *ours = words_of(&trial->ours);
 	const struct class_words *theirs = words_of(&trial->theirs);
 
+	if (trial->at < 0)
+		return;
 	if (site->behaviour.class.is_untranslated)
-		add(text, " This site stands on the internet itself; the router of %s %s.", name,
-			theirs->one);
+		add(text, " This site stands on the internet itself; %s %s.", name, theirs->one);
 	else if (ours == theirs)
-		add(text, " The routers of both %s.", ours->both);
+		add(text, " Both %s.", ours->both);
 	else
-		add(text, " The router of this site %s; that of %s %s.", ours->one, name,
-			theirs->one);
+		add(text, " This site %s; %s %s.", ours->one, name, theirs->one);
 }
 
 /* What was tried. */
-
-static void add_remedy(struct text *text, const struct site *site, bool here, const char *name)
-{
-	if (here && site->ground.ports[SITE_LINKS] != 0)
-		add(text, "forward UDP port %u to this machine on this site's router",
-			(unsigned)site->ground.ports[SITE_LINKS]);
-	else
-		add(text, "forward the UDP port of %s's links to its machine on its router", name);
-}
 
 /*
  * What was foretold of a row of ports did not help either: two ports that are drawn lie near each
@@ -122,29 +118,59 @@ static bool hides_port(const struct nat_class *class)
 	return class->mapping > BEHAVIOUR_INDEPENDENT;
 }
 
+static bool is_in_a_row(const struct nat_class *class)
+{
+	return hides_port(class) && class->allocation == BEHAVIOUR_PORTS_SEQUENTIAL;
+}
+
+/* Where ports follow each other those are offered, and not the machine's own. */
+static void add_remedy(struct text *text, const struct site *site, const struct link_trial *trial,
+	bool here, const char *name)
+{
+	if (is_in_a_row(here ? &trial->ours : &trial->theirs))
+		add(text, "have the router of %s keep ports (\"static port\", \"full cone\")",
+			here ? "this site" : name);
+	else if (here && site->ground.ports[SITE_LINKS] != 0)
+		add(text, "forward UDP port %u to this machine on this site's router",
+			(unsigned)site->ground.ports[SITE_LINKS]);
+	else
+		add(text, "forward the UDP port of %s's links to its machine on its router", name);
+}
+
 static void add_culprit(struct text *text, const struct site *site, const struct link_trial *trial,
 	const char *name)
 {
 	bool ours = hides_port(&trial->ours);
 	bool theirs = hides_port(&trial->theirs);
+	bool row_here = is_in_a_row(&trial->ours);
+	bool row_there = is_in_a_row(&trial->theirs);
 
-	if (ours && theirs) {
+	/* A port that is drawn has to be known; whose ports follow each other may call it. */
+	if (ours && theirs && row_here != row_there) {
+		add(text, " Both routers are in the way: each calls from a port that the other end "
+			  "does not know. What helps: ");
+		add_remedy(text, site, trial, row_there, name);
+		add(text, ".");
+	} else if (ours && theirs) {
 		add(text, " Both routers are in the way: each calls from a port that the other end "
 			  "does not know. One change helps: ");
-		add_remedy(text, site, true, name);
+		add_remedy(text, site, trial, true, name);
 		add(text, ", or ");
-		add_remedy(text, site, false, name);
+		add_remedy(text, site, trial, false, name);
 		add(text, ".");
 	} else if (ours || theirs) {
+		const struct nat_class *class = ours ? &trial->ours : &trial->theirs;
+
 		add(text,
 			" The router of %s is in the way: it calls from a port that the other "
 			"end %s, and the other router lets in nothing else. What helps: ",
 			ours ? "this site" : name,
-			site_link_is_elusive(ours ? &trial->ours : &trial->theirs)
-				? "cannot know"
-				: "did not foretell");
-		add_remedy(text, site, ours, name);
-		add(text, ", or have that router keep ports (\"static port\", \"full cone\").");
+			site_link_is_elusive(class) ? "cannot know" : "did not foretell");
+		add_remedy(text, site, trial, ours, name);
+		add(text, "%s.",
+			is_in_a_row(class) ? ""
+					   : ", or have that router keep ports (\"static port\", "
+					     "\"full cone\")");
 	} else if (trial->remapped) {
 		add(text,
 			" Packets of %s came from another port than it had named: a router "
@@ -158,7 +184,7 @@ static void add_culprit(struct text *text, const struct site *site, const struct
 	} else {
 		add(text, " Nothing came through in either direction: a firewall of one of the two "
 			  "drops UDP. What helps: ");
-		add_remedy(text, site, true, name);
+		add_remedy(text, site, trial, true, name);
 		add(text, ".");
 	}
 }
@@ -360,14 +386,16 @@ static void add_details(struct text *text, const struct site *site, const struct
 		add(text, ".");
 	}
 	if (reason == LINK_DIRECT || reason == LINK_HUB_BETTER || reason == LINK_DIED ||
-		reason == LINK_HELD)
+		reason == LINK_HELD) {
 		add_measures(text, link);
-	if (reason == LINK_DIRECT || reason == LINK_NOT_MET)
 		add_classes(text, site, &link->trial, name);
-	if (reason == LINK_NOT_MET) {
-		add_trial(text, site, link, name);
-		add_culprit(text, site, &link->trial, name);
 	}
+	if (reason == LINK_NOT_MET || reason == LINK_NO_HANDSHAKE) {
+		add_classes(text, site, &link->trial, name);
+		add_trial(text, site, link, name);
+	}
+	if (reason == LINK_NOT_MET)
+		add_culprit(text, site, &link->trial, name);
 	if (reason == LINK_REFUSED || reason == LINK_NOT_MET || reason == LINK_NO_HANDSHAKE ||
 		reason == LINK_UNSEEN || reason == LINK_UNANSWERED)
 		add_next(text, site, link);

@@ -683,24 +683,63 @@ TEST(what_changes_during_an_attempt_is_tried_at_once)
 	world_free(world);
 }
 
-TEST(a_new_outside_address_ends_a_long_rest)
+/* Two whom a wall has kept apart for so long that they rest for ten minutes; it is gone now. */
+static struct world *resting(uint64_t seed)
 {
-	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, 23);
-	usec_t from;
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ALWAYS, seed);
 
-	(void)state;
 	wall(world, true);
 	while (link_of(world, 1, 2) == NULL || link_of(world, 1, 2)->quiet.failures < 4)
 		gamers_run(world, USEC_SECOND);
 	wall(world, false);
 	gamers_run(world, 60 * USEC_SECOND);
 	assert_false(gamers_are_direct(world, 1, 2));
+	return world;
+}
+
+TEST(a_new_outside_address_ends_a_long_rest)
+{
+	struct world *world = resting(23);
+	usec_t from;
+
+	(void)state;
 	world_renumber(world, 1);
 	from = world->now;
 	while (!gamers_are_direct(world, 1, 2) && world->now - from < 10 * USEC_MINUTE)
 		gamers_run(world, USEC_SECOND);
 	assert_in_range(world->now - from, 0, 160 * USEC_SECOND);
 	world_free(world);
+}
+
+TEST(who_wakes_up_ends_a_long_rest)
+{
+	for (uint32_t number = 1; number <= 2; number++) {
+		struct world *world = resting(23);
+
+		(void)state;
+		host_suspend(&world->hosts[number]);
+		gamers_run(world, 10 * USEC_SECOND);
+		assert_true(gamers_are_direct(world, 1, 2));
+		world_free(world);
+	}
+}
+
+/* Also where the one that begins anew wants no link of itself. */
+TEST(an_agent_that_begins_again_ends_a_long_rest)
+{
+	for (uint32_t number = 1; number <= 2; number++) {
+		struct world *world = resting(23);
+		struct host *again = &world->hosts[number];
+
+		(void)state;
+		host_run(again, false);
+		again->options.links.when = SITE_WHEN_ASKED;
+		host_run(again, true);
+		gamers_run(world, 10 * USEC_SECOND);
+		if (!gamers_are_direct(world, 1, 2))
+			fail_msg("%s", gamers_why(world, 3 - number, number));
+		world_free(world);
+	}
 }
 
 TEST(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back)
@@ -998,6 +1037,30 @@ TEST(every_reason_has_a_sentence_and_a_word_of_its_own)
 		assert_true(strlen(offer_verdict_text((enum offer_verdict)i)) > 8);
 }
 
+/* Of whatever was tried both homes are told, and of what failed the attempt. */
+TEST(what_was_tried_is_explained_with_both_homes)
+{
+	static const enum link_reason reasons[] = {
+		LINK_DIRECT, LINK_HUB_BETTER, LINK_DIED, LINK_NOT_MET, LINK_NO_HANDSHAKE};
+	struct world *world = linked(11);
+	struct site_link *link = site_link_of(world->hosts[1].site, &world->hosts[2].id);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(reasons); i++) {
+		bool failed = reasons[i] == LINK_NOT_MET || reasons[i] == LINK_NO_HANDSHAKE;
+		bool rests = failed || reasons[i] == LINK_DIED;
+		const char *why;
+
+		link->stage = rests ? LINK_RESTS : LINK_LIVES;
+		link->reason = reasons[i];
+		why = gamers_why(world, 1, 2);
+		assert_memory_equal(why, site_link_sentence(reasons[i]), 8);
+		assert_non_null(strstr(why, "Both are seen by everybody at the same port"));
+		assert_int_equal(strstr(why, "attempt 1: ") != NULL, failed);
+	}
+	world_free(world);
+}
+
 TEST(an_explanation_of_the_longest_kind_fits)
 {
 	struct world *world = make_world(SYMMETRIC, SYMMETRIC, SITE_WHEN_ALWAYS, 16);
@@ -1236,6 +1299,8 @@ int main(void)
 		cmocka_unit_test(what_failed_rests_ever_longer_and_never_more_than_ten_minutes),
 		cmocka_unit_test(what_changes_during_an_attempt_is_tried_at_once),
 		cmocka_unit_test(a_new_outside_address_ends_a_long_rest),
+		cmocka_unit_test(who_wakes_up_ends_a_long_rest),
+		cmocka_unit_test(an_agent_that_begins_again_ends_a_long_rest),
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
 		cmocka_unit_test(only_places_where_friends_may_find_it_are_told),
 		cmocka_unit_test(an_offer_that_comes_again_is_not_followed_again),
@@ -1244,6 +1309,7 @@ int main(void)
 		cmocka_unit_test(words_of_others_and_of_an_earlier_link_are_not_obeyed),
 		cmocka_unit_test(advice_makes_the_other_end_look_and_no_more),
 		cmocka_unit_test(every_reason_has_a_sentence_and_a_word_of_its_own),
+		cmocka_unit_test(what_was_tried_is_explained_with_both_homes),
 		cmocka_unit_test(an_explanation_of_the_longest_kind_fits),
 		cmocka_unit_test(whole_sites_meet_as_the_table_of_the_lab_says),
 		cmocka_unit_test(whole_sites_meet_through_routers_that_let_in_what_is_theirs),
