@@ -17,18 +17,21 @@ cd "${SOURCE:?}" || exit 1
 . tests/lab/links.sh
 
 begins() { links_begin ann bob cam; }
-stays() { world_wait 20 reason ann "$1" not_met >"$world_dir/words" && world_wait 20 reason "$1" ann not_met >"$world_dir/words" || { cat "$world_dir/words"; return 1; }; }
+stays() { world_wait 20 cannot_meet ann "$1" >"$world_dir/words" || { cat "$world_dir/words"; return 1; }; }
+cannot_meet() { reason "$1" "$2" not_met && reason "$2" "$1" not_met; }
 # What stands there is taken literally.
 advised() { "$@" | sed -n 's/.*forward UDP port \([0-9]*\) to this machine on .*/\1/p'; }
 port() { site_run ann wg show collective1 listen-port; }
-is_advised() { [ "$(advised at ann why bob)" = "$(port)" ] && [ "$(advised at ann netcheck)" = "$(port)" ] || { at ann why bob; at ann netcheck; return 1; }; }
+names_it() { [ "$(advised at ann "$@")" = "$(port)" ] || { at ann "$@"; return 1; }; }
+is_advised() { names_it why bob && names_it netcheck; }
 does_so() {
 	site_run ann-router nft "insert rule ip nat pre iifname \"wan\" udp dport $(advised at ann why bob) dnat to $(site_run ann ip -4 -o address show dev lan | sed -n 's|.* inet \([0-9.]*\)/.*|\1|p')"
 }
 # A person who has changed something asks for it.
 meets() {
 	at ann link "$1" >"$world_dir/words" 2>&1 || { cat "$world_dir/words"; return 1; }
-	direct ann "$1" && site_run "$1" wg show collective1 endpoints | grep -qF "203.0.113.2:$(port)" || { at ann why "$1"; at "$1" why ann; return 1; }
+	direct ann "$1" && site_run "$1" wg show collective1 endpoints >"$world_dir/words" || return
+	grep -qF "203.0.113.2:$(port)" "$world_dir/words" || { cat "$world_dir/words"; return 1; }
 }
 
 world_begin
