@@ -90,7 +90,7 @@ def in_sum(_, __, ___, values):
 
 
 def beside(data, row, program, values):
-    """Each to what WireGuard by hand had just before it: a machine that others use changes from one moment to the next."""
+    """Each to what WireGuard by hand had in the same round: a machine that others use changes from one moment to the next."""
     if program == "wireguard":
         return [1.0] if values else []
     floor = of(data, row.part, "wireguard", row.name, f"beside {program}")
@@ -248,9 +248,13 @@ class Cells:
         settings = self.data["parts"][row.part]["settings"]
         return f"Not within {settings['wait_s' if row.part in ('pairs', 'direct') else 'fault_s']:.0f} s, in at least half of all attempts."
 
+    def count(self, row):
+        values = of(self.data, row.part, "collective", row.name, row.case)
+        return str(len(values)) if values else "-"
+
     def rows(self):
         for row in ROWS:
-            yield [row.words, row.unit] + [self.cell(row, program) for program in PROGRAMS]
+            yield [row.words, self.count(row), row.unit] + [self.cell(row, program) for program in PROGRAMS]
 
 
 def better(data):
@@ -261,8 +265,8 @@ def better(data):
         own = row.values(data, "collective")
         for program in PROGRAMS[1:]:
             values = row.values(data, program)
-            # What carries for serf is WireGuard by hand; what WireGuard is beside itself says nothing.
-            if not own or not values or (row.kind, program) in (("carrier", "serf"), ("speed", "wireguard")):
+            # What carries for serf is WireGuard by hand.
+            if not own or not values or (row.kind, program) == ("carrier", "serf"):
                 continue
             a, b = middle(own), middle(values)
             if (b > a * (1 + row.noise)) if row.more else (b < a * (1 - row.noise)):
@@ -294,7 +298,7 @@ def by_pair(data, name="direct_ms"):
 
 def table(data):
     cells = Cells(data)
-    lines = [["", ""] + [NAMES[program] for program in PROGRAMS]] + list(cells.rows())
+    lines = [["", "", ""] + [NAMES[program] for program in PROGRAMS]] + list(cells.rows())
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     for line in lines:
         print("  ".join(word.ljust(width) if i == 0 else word.rjust(width) for i, (word, width) in enumerate(zip(line, widths))))
@@ -323,7 +327,7 @@ TEXT = """# Beside others
 
 Made by `tools/bench compare --write`, which measures all of it on one machine: the collective, and what Debian 12 has of
 others, in the same small worlds of network namespaces, with the same routers and the same faults. **Absolute times are noise on shared
-machines: read the ratios.** Every figure is a median, of packets the sum; all values stand in [measurements.json](measurements/measurements.json).
+machines: read the ratios.** Every figure is a median of as many as stand in the second column, of packets the sum, of pairs their number; all values stand in [measurements.json](measurements/measurements.json).
 
 """
 
@@ -336,7 +340,7 @@ between both homes' addresses, the hub being reached as before. A new address ma
 
 Idle is the hub and {homes:.0f} homes for {window:.0f} s, no flow, no direct links; B/s are of a home's line with IP headers. News is known when it stands in
 everybody's store (collective) or log (tinc, serf), since its command. Throughput and round trip are those of the direct way, beside WireGuard
-by hand through the same routers at the same time.
+by hand through the same routers, in turns, in an order that is drawn in each round.
 
 Settings are those of each program's own sample or manual, but for what lets it do better here: Nebula's lighthouse relays, and
 `punchy.respond` is on; its firewall passes everything of members. A relay lets Nebula's packets flow at once, but keeps it from looking on for
@@ -361,19 +365,36 @@ def hours(long):
     return "".join(out + (["What failed:\n\n"] + failed + ["\n"] if failed else []))
 
 
-def markdown(data, long=None):
+def bounds(links):
+    """What tests/bench/links.py kept of bench_links.sh."""
+    out = ["## Direct links, and what they have to hold\n\n`tools/bench links --write`: with the WireGuard of the machine, and `--kernel` with the "
+           "kernel's on an emulated processor, 20 ms on every line.\n\n"]
+    for lane, words in (("native", "On the machine itself"), ("kernel", "With the kernel's WireGuard, 20 ms on every line")):
+        if lane not in links:
+            continue
+        out.append(f"{words}, {links[lane]['date']}, at {links[lane]['commit']}:\n\n| what | measured | goal | |\n|---|---|---|---|\n")
+        out += [f"| {' | '.join(row)} |\n" for row in links[lane]["rows"]]
+        out.append("\n")
+    return "".join(out)
+
+
+def markdown(data, links=None, long=None):
     cells = Cells(data)
     setting = {}
     for entry in data["parts"].values():
         setting.update(entry["settings"])
+
+    def wait(part):
+        return data["parts"].get(part, {}).get("settings", {}).get("wait_s", 0)
+
     out = [TEXT + "\n\n".join(conditions(data)) + "\n\n"]
-    lines = [["what", "unit"] + [NAMES[program] for program in PROGRAMS], ["---", "---"] + ["--:"] * len(PROGRAMS)] + list(cells.rows())
+    lines = [["what", "of", "unit"] + [NAMES[program] for program in PROGRAMS], ["---", "--:", "---"] + ["--:"] * len(PROGRAMS)] + list(cells.rows())
     out += ["| " + " | ".join(line) + " |\n" for line in lines]
     out.append("\nIn parentheses: how many times that of the collective.\n\n")
     out += [f"- [{i}] {note}\n" for i, note in enumerate(cells.notes, 1)]
-    out.append("\n## Where others are better\n\n")
+    out.append("\n## Where others are better\n\nLess than 5 % is no difference, nor are 20 % of processor time.\n\n")
     out += [f"- {sentence}\n" for sentence in better(data)] or ["Nowhere, in these rows.\n"]
-    out.append("\n## How it was measured\n" + HOW.format(wait=setting.get("wait_s", 0), fault=setting.get("fault_s", 0),
+    out.append("\n## How it was measured\n" + HOW.format(wait=wait("pairs"), fault=setting.get("fault_s", 0),
                                                       homes=setting.get("homes", 0), window=setting.get("window_s", 0)))
     out.append("\n## Figures\n\n")
     out += [f"![{title}](measurements/{name}.svg)\n\n" for name, title in FIGURES if figure_of(data, name)]
@@ -389,6 +410,8 @@ def markdown(data, long=None):
                 words.append(f"{time:,.0f}" if time != NEVER else f"B: {other:,.0f}" if other != NEVER else "-")
             out.append(f"| {' | '.join(words)} |\n")
         out.append("\n")
+    if links:
+        out.append(bounds(links))
     if long:
         out.append(hours(long))
     return "".join(out).rstrip("\n") + "\n"
@@ -396,7 +419,7 @@ def markdown(data, long=None):
 
 FIGURES = (("pairs", "Which routers let whom meet"), ("direct", "Time to direct"), ("faults", "When something breaks"),
            ("idle", "At rest"), ("speed", "Speed, beside WireGuard by hand"), ("news", "Until everybody knows"))
-SHOWN = {"direct": ("direct",), "faults": ("dies", "moves"), "idle": ("idle",), "speed": ("speed",), "news": ("news",)}
+SHOWN = {"direct": ("direct",), "faults": ("dies", "moves", "switch"), "idle": ("idle",), "speed": ("speed",), "news": ("news",)}
 
 
 def figure_of(data, name):
@@ -433,12 +456,13 @@ def write(data, directory):
         elif os.path.exists(path):
             os.remove(path)
     keep(os.path.join(figures, "measurements.json"), data)
-    long = None
-    if os.path.exists(os.path.join(figures, "long.json")):
-        with open(os.path.join(figures, "long.json"), encoding="utf-8") as file:
-            long = json.load(file)
+    others = [None, None]
+    for i, name in enumerate(("links.json", "long.json")):
+        if os.path.exists(os.path.join(figures, name)):
+            with open(os.path.join(figures, name), encoding="utf-8") as file:
+                others[i] = json.load(file)
     with open(os.path.join(directory, "measurements.md"), "w", encoding="utf-8") as file:
-        file.write(markdown(data, long))
+        file.write(markdown(data, *others))
 
 
 def main():

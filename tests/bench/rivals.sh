@@ -27,7 +27,8 @@ rival_pid() { if [ "$1" = collective ]; then agent_pid "$2"; else cat "$world_di
 
 # rival_spawns PROGRAM SITE COMMAND...
 rival_spawns() {
-	site_spawn "$2" "$1" "${@:3}"
+	# In a session of its own, as a unit's is: the kernel shares its time out among sessions.
+	site_spawn "$2" "$1" setsid "${@:3}"
 	echo "$site_pid" >"$world_dir/$2/$1.pid"
 	disown "$site_pid" # how it ends is not the shell's to tell
 }
