@@ -61,11 +61,19 @@ begins() {
 answers_again() { : >"$world_dir/$1/up.new" && mv "$world_dir/$1/up.new" "$world_dir/$1/up"; }
 answers_not() { rm -f "$world_dir/$1/up"; }
 
+# What ends takes what it has lost with it: it is looked at before.
+has_grown() {
+	local was is
+	[[ $build != *-san ]] && was=$(cat "$world_dir/$1/memory" 2>/dev/null) && is=$(memory_of "$1") || return
+	[ "$is" -le $((was + grows_kib)) ] || odd "$1: its agent has grown from $was to $is KiB"
+}
+
 # finishes SITE SIGNAL STATUS - its agent, with that exit status.
 finishes() {
 	local id=${pid[$1]:-} status=0
 	answers_not "$1"
 	[ -n "$id" ] || { odd "$1: there is no agent to end"; return; }
+	has_grown "$1"
 	unset "pid[$1]"
 	kill "-$2" "$id" 2>/dev/null
 	if ! world_wait 10 has_ended "$id"; then
@@ -385,7 +393,14 @@ says_rest() {
 
 nobody_came_back() { ! grep -E 'again|still a peer' "$world_dir/violations"; }
 no_dead_route() { ! grep -E 'over a link' "$world_dir/violations"; }
+# Each time the agent's words, its routes and its peers, several times a minute where it runs.
 has_watched() {
+	local site judged
+	if grep 'not looked at' "$world_dir/violations"; then return 1; fi
+	for site in hub "${stay[@]}"; do
+		judged=$(sed -n "s/^$site //p" "$world_dir/judged")
+		[ "${judged:-0}" -gt $((seconds / 10)) ] || { echo "$site was looked at ${judged:-0} times"; return 1; }
+	done
 	awk '$3 > 0 && $4 == 0 { print $1 " never had an answer from " $2; bad = 1 } { n += $4 } END { exit bad || !n }' "$world_dir/answers"
 }
 # Nobody lets it in, whatever it believes itself.
@@ -460,6 +475,8 @@ watches_for_clear
 stay=()
 for site in "${spokes[@]}" "$guest"; do [ "$site" = "$gone" ] || stay+=("$site"); done
 
+printf '# again: IMPLEMENTATION=%s CHAOS_SEED=%s CHAOS_SECONDS=%s CHAOS_PATIENCE=%s CHAOS_BUILD=%s tests/lab/chaos/run.sh\n' \
+	"${IMPLEMENTATION:-userspace}" "$CHAOS_SEED" "$seconds" "$patience" "$build"
 began=$SECONDS
 status=0
 stands_up >"$world_dir/words" 2>&1 || status=$?

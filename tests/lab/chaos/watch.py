@@ -48,6 +48,7 @@ class Site:
         self.since = time.monotonic()  # that it sends
         self.sent = {}
         self.count = {}
+        self.judged = 0
         self.answered = {}  # name: when
         self.routed = {}  # name: since when a route leads to it over links
         self.apart = {}  # name: since when that is not what the agent says
@@ -115,6 +116,14 @@ class Watch:
     # Looking.
 
     def follow(self, site):
+        # Who looks no more sees nothing bad.
+        try:
+            self.look_on(site)
+        except Exception as problem:  # pylint: disable=broad-exception-caught
+            self.violation((site.name, "", "unseen"), f"{site.name}: is not looked at any more: {problem!r}")
+            raise
+
+    def look_on(self, site):
         fresh = None
         begun = 0.0
         while not self.ended:
@@ -129,6 +138,7 @@ class Watch:
                     # What was seen while it was ended, or stopped, says nothing.
                     if site.up_since() == since:
                         self.judge(site, begun, start, *seen)
+                        site.judged += 1
                 except (subprocess.SubprocessError, ValueError) as problem:
                     print(f"{time.time():.3f} {site.name} does not answer: {problem}", flush=True)
             time.sleep(max(0.1, LOOK_S - (time.monotonic() - start)))
@@ -212,6 +222,9 @@ class Watch:
             ready, _, _ = select.select(list(sockets), [], [], max(0.0, at - time.monotonic()))
             for each in ready:
                 self.receive(sockets[each])
+        with open(os.path.join(self.directory, "judged"), "w", encoding="ascii") as file:
+            for site in self.sites.values():
+                print(site.name, site.judged, file=file)
         with open(os.path.join(self.directory, "answers"), "w", encoding="ascii") as file:
             for site in self.sites.values():
                 for name, sent in site.sent.items():

@@ -60,6 +60,7 @@ are_deaf() { keeps deaf deaf 200 && answers_others 'the owner is answered while 
 is_slow() {
 	world_wait 10 holds_no_more hub >/dev/null || { holds_no_more hub; return 1; }
 	client slow >"$world_dir/slow" 2>&1 || { cat "$world_dir/slow"; return 1; }
+	[ "$(cat "$world_dir/slow")" -ge 9000 ] || { echo "it was let go after $(cat "$world_dir/slow") ms"; return 1; }
 	says_figure 'a request of a byte a second is listened to for' "$(cat "$world_dir/slow")" 11500
 }
 
