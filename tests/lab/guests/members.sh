@@ -38,19 +38,24 @@ turns_bad() { kills mal; }
 mal() { guest mal member.py "$1" "$world_dir/said" "$(inside mal)" "${@:2}"; }
 everybody() { mapfile -t all < <(inside hub && inside ann) && [ "${#all[@]}" -eq 2 ]; }
 
+# Two honest ones speak over their link, of which the bad one knows nothing.
+meanwhile() { flows ann bob 50; }
+nobody_noticed() { loses_nothing "$1, between two honest ones" ann bob && direct ann bob; }
+
 # Messages of every type; there is none between 7 and 15.
 types=(1 2 3 4 5 6 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31 32)
 keeps_silent() {
 	local type
-	everybody || return
+	everybody && meanwhile || return
 	mal replay "${all[@]}" >"$world_dir/replayed" 2>&1 || { cat "$world_dir/replayed"; return 1; }
 	cat "$world_dir/replayed"
 	says "inside: $(sed -n 's/^sent //p' "$world_dir/replayed") datagrams that are no messages"
 	for type in "${types[@]}"; do grep -q "^types.* $type\\b" "$world_dir/replayed" || { echo "none of type $type"; return 1; }; done
+	nobody_noticed 'while it says what is no message' || return
 	! grep answered "$world_dir/replayed"
 }
 
-are_mutated() { everybody && mal mutate "${all[@]}"; }
+are_mutated() { everybody && meanwhile && mal mutate "${all[@]}" && nobody_noticed 'while bits are turned'; }
 
 # What WireGuard lets in from this member, by the hops that are left of it, one less behind the hub. It would be counted before the packet filter.
 watches_forged() {
@@ -70,7 +75,10 @@ are_forged() {
 	sent=$(mal mark "${all[@]}") && says "in its own: $sent, of which the hub got $(forged hub), ann $(forged ann)"
 	[ "$(forged hub)" -ge "$sent" ] && [ "$(forged ann)" -ge $((sent / 2)) ]
 }
-are_broken_up() { everybody && mal pieces "${all[@]}" >"$world_dir/answered" && ! grep . "$world_dir/answered"; }
+are_broken_up() {
+	everybody && meanwhile && mal pieces "${all[@]}" >"$world_dir/answered" && nobody_noticed 'while there are pieces' || return
+	! grep . "$world_dir/answered"
+}
 
 seconds=4
 tunnels_at() {
@@ -96,10 +104,11 @@ have_heard() { has_heard hub && has_heard bob; }
 goes_on() {
 	if have_heard; then echo "they have heard before"; return 1; fi
 	local agent tunnels before_agent before_tunnels spent_agent spent_tunnels
-	agent=$(agent_pid hub) && mapfile -t tunnels < <(tunnels_at hub) && before_agent=$(processor_of "$agent") && before_tunnels=$(processor_of "${tunnels[@]}") && floods || return
+	agent=$(agent_pid hub) && mapfile -t tunnels < <(tunnels_at hub) && before_agent=$(processor_of "$agent") && before_tunnels=$(processor_of "${tunnels[@]}") && meanwhile && floods || return
 	at ann endpoint add 203.0.113.9:5555 && measured 'while one member floods, what another one says reaches all' 3000 have_heard || return
 	! has_ended "$(cat "$world_dir/flood")" || { echo 'the flood was over before'; return 1; }
 	world_wait $((seconds + 20)) has_ended "$(cat "$world_dir/flood")" || return
+	breaks 'while one member floods, between two honest ones' 1000 ann bob && direct ann bob || return
 	spent_agent=$(($(processor_of "$agent") - before_agent)) spent_tunnels=$(($(processor_of "${tunnels[@]}") - before_tunnels))
 	says "flooded for $seconds s with $(tail -n 1 "$world_dir/mal/flood.log") messages: the hub's agent worked $spent_agent ms, its WireGuard $spent_tunnels ms"
 	says_figure "of WireGuard's share, the agent's in percent" $((spent_agent * 100 / spent_tunnels)) 100 ''
