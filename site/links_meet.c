@@ -82,10 +82,13 @@ static void add_seen(const struct site *site, struct candidates *places)
 	}
 }
 
-static bool hides_port(const struct site *site)
+static struct nat_class own_class(const struct site *site)
 {
-	return behaviour_mapping(&site->behaviour) > BEHAVIOUR_INDEPENDENT &&
-	       site->behaviour.class.allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
+	const struct behaviour_class *seen = &site->behaviour.class;
+
+	return (struct nat_class){.mapping = (uint8_t)behaviour_mapping(&site->behaviour),
+		.filtering = (uint8_t)seen->filtering,
+		.allocation = (uint8_t)seen->allocation};
 }
 
 /*
@@ -95,9 +98,10 @@ static bool hides_port(const struct site *site)
 static void add_forwarded(const struct site *site, struct candidates *places)
 {
 	const struct site_reflector *by = site_reflect_place(site);
+	const struct nat_class class = own_class(site);
 	struct endpoint place = {.port = site->ground.ports[SITE_LINKS]};
 
-	if (!by || !hides_port(site))
+	if (!by || place.port == 0 || !site_link_is_elusive(&class))
 		return;
 	place.address = by->seen.address;
 	add_place(site, places, CANDIDATE_PREDICTED, &place);
@@ -112,8 +116,7 @@ void site_link_places(const struct site *site, struct candidates *ret)
 		add_place(site, ret, CANDIDATE_MAPPED, &site->ground.mapped);
 	add_published(site, ret);
 	add_seen(site, ret);
-	if (site->ground.ports[SITE_LINKS] != 0)
-		add_forwarded(site, ret);
+	add_forwarded(site, ret);
 }
 
 bool site_link_knows_places(const struct site *site)
@@ -128,15 +131,6 @@ bool site_link_knows_places(const struct site *site)
 static bool has_fresh_receipt(const struct site *site, const struct site_reflector *by)
 {
 	return by->has_receipt && receipt_is_fresh(&by->receipt, site_wall(site));
-}
-
-static struct nat_class own_class(const struct site *site)
-{
-	const struct behaviour_class *seen = &site->behaviour.class;
-
-	return (struct nat_class){.mapping = (uint8_t)behaviour_mapping(&site->behaviour),
-		.filtering = (uint8_t)seen->filtering,
-		.allocation = (uint8_t)seen->allocation};
 }
 
 static bool clock_is_off(const struct site *site)
