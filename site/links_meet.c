@@ -101,7 +101,8 @@ static void add_forwarded(const struct site *site, struct candidates *places)
 	const struct nat_class class = own_class(site);
 	struct endpoint place = {.port = site->ground.ports[SITE_LINKS]};
 
-	if (!by || place.port == 0 || !site_link_is_elusive(&class))
+	if (!by || site->now - by->seen_at > BEHAVIOUR_KEPT_FOR || place.port == 0 ||
+		!site_link_is_elusive(&class))
 		return;
 	place.address = by->seen.address;
 	add_place(site, places, CANDIDATE_PREDICTED, &place);
