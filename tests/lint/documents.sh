@@ -36,6 +36,13 @@ conformance_page_is_current() {
 	! grep -F '| NO |' docs/conformance.md
 }
 
+# docs/measurements.md and its figures are what is made of what was measured.
+measurements_page_is_current() {
+	mkdir "$work/docs" && cp -r docs/measurements "$work/docs/" &&
+		python3 tests/bench/compare.py write docs/measurements/measurements.json "$work/docs" || return
+	diff docs/measurements.md "$work/docs/measurements.md" && diff -r docs/measurements "$work/docs/measurements"
+}
+
 # The commands that a program has, a line each.
 commands() {
 	"${program[$1]}" --help | sed -n '/^Commands:/,/^$/{/^  /p}' | sed -E 's/^  //; s/  .*//; s/ [[A-Z].*//; s/ +$//'
@@ -235,5 +242,6 @@ check "the examples in docs/scenarios.md are scenarios" scenario_examples_are_re
 check "links and paths in Markdown exist" links_exist
 check "docs/why.md explains every pair of routers" explains_pairs
 check "docs/conformance.md is current, and nothing in it differs" conformance_page_is_current
+check "docs/measurements.md and its figures are made of what was measured" measurements_page_is_current
 check "the README's commands exist" readme_commands_exist
 finish
