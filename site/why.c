@@ -53,10 +53,19 @@ static void add_rtt(struct text *text, int64_t rtt_us)
 
 /* How a router behaves. */
 
+static bool hides_port(const struct nat_class *class)
+{
+	return class->mapping > BEHAVIOUR_INDEPENDENT;
+}
+
+static bool is_in_a_row(const struct nat_class *class)
+{
+	return hides_port(class) && class->allocation == BEHAVIOUR_PORTS_SEQUENTIAL;
+}
+
 bool site_link_is_elusive(const struct nat_class *class)
 {
-	return class->mapping > BEHAVIOUR_INDEPENDENT &&
-	       class->allocation != BEHAVIOUR_PORTS_SEQUENTIAL;
+	return hides_port(class) && !is_in_a_row(class);
 }
 
 /* Of one site, and of two. Whether there is a router at all is known of one's own home alone. */
@@ -109,20 +118,6 @@ static void add_classes(struct text *text, const struct site *site, const struct
 
 /* What was tried. */
 
-/*
- * What was foretold of a row of ports did not help either: two ports that are drawn lie near each
- * other now and then, and others may have taken the next one.
- */
-static bool hides_port(const struct nat_class *class)
-{
-	return class->mapping > BEHAVIOUR_INDEPENDENT;
-}
-
-static bool is_in_a_row(const struct nat_class *class)
-{
-	return hides_port(class) && class->allocation == BEHAVIOUR_PORTS_SEQUENTIAL;
-}
-
 /* Where ports follow each other those are offered, and not the machine's own. */
 static void add_remedy(struct text *text, const struct site *site, const struct link_trial *trial,
 	bool here, const char *name)
@@ -137,6 +132,10 @@ static void add_remedy(struct text *text, const struct site *site, const struct 
 		add(text, "forward the UDP port of %s's links to its machine on its router", name);
 }
 
+/*
+ * What was foretold of a row of ports did not help either: two ports that are drawn lie near each
+ * other now and then, and others may have taken the next one.
+ */
 static void add_culprit(struct text *text, const struct site *site, const struct link_trial *trial,
 	const char *name)
 {

@@ -142,7 +142,6 @@ planned() {
 		"$(middle <"$world_dir/direct")" "$bound" "$(worst <"$world_dir/direct")" 1500
 	row "of which the command itself takes about" "$(awk '{ print $1 * 1000 }' <"$world_dir/alone" | middle) ms" ""
 	row "lost by $((2 * rounds)) planned switches, 1,000 packets/s each way" "$all_lost of $all_sent" "0" "$all_lost" 0
-	world_end_now
 }
 
 # The direct way dies under traffic, and comes back. A way that has come and gone six times within an hour is left alone for ten
@@ -175,7 +174,6 @@ dies() {
 	"$look" 8 20 "$world-ann" "$ann" "$world-bob" "$bob" >/dev/null
 	world_wait 90 are_direct || world_fail 'the link does not come back'
 	moves
-	world_end_now
 }
 
 # One home's router gets another address.
@@ -210,7 +208,6 @@ beside() {
 	row "round trip, ms: link / WireGuard by hand" "$(middle <"$world_dir/ours.rtt") / $(middle <"$world_dir/theirs.rtt")" ""
 	found=$(ratio "$world_dir/ours.rtt" "$world_dir/theirs.rtt")
 	row "round trip, of that of WireGuard by hand" "$found" "<= 1.02" "${found%%,*}" 1.02
-	world_end_now
 }
 
 says_who_is_not() {
@@ -252,11 +249,9 @@ idle() {
 	row "8 gamers all linked, idle: B/s on a site's line" "$(middle <"$world_dir/bytes")" "300" "$(middle <"$world_dir/bytes")" 300
 	row "the same: processor of an agent, ms a minute" "$(middle <"$world_dir/cpu")" "60" "$(middle <"$world_dir/cpu")" 60
 	row "the same: VmRSS of an agent, KiB" "$(middle <"$world_dir/rss")" ""
-	world_end_now
 }
 
 # world.sh cleans up when the script ends: each part is one of its own.
-world_end_now() { :; }
 part() { case $skip in *" $1 "*) ;; *) ("$1") || failed=1 ;; esac; }
 
 failed=0
