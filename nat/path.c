@@ -7,6 +7,7 @@
 #define POLL_SILENT (1 * USEC_SECOND)
 
 #define WAIT_UNKNOWN (1 * USEC_SECOND) /* for an answer, where the round trip is not known */
+#define WAIT_MIN (PATH_PROBE_BUSY / 2) /* as late a machine may be that has much to do */
 #define WAIT_MAX PATH_ANSWER_MAX
 
 /* So old may be the answer that a switch is founded on. */
@@ -40,9 +41,10 @@ static void probes_forget(struct path_probes *probes)
 }
 
 /*
- * How long an answer is waited for: a quarter of a second, or the round trip and what it usually
+ * How long an answer is waited for: an eighth of a second, or the round trip and what it usually
  * varies by. The outage on a path that dies may be one round trip longer than the misses take;
- * half of one is used here, and the other is the way of the first packet by the hub.
+ * half of one is used here, and the other is the way of the first packet by the hub. One that comes
+ * later than that is no miss any more.
  */
 static usec_t probes_wait(const struct path_probes *probes)
 {
@@ -60,8 +62,8 @@ static usec_t probes_wait(const struct path_probes *probes)
 		  probes->rtt_us / 2;
 	if (wait > longest)
 		wait = longest;
-	if (wait < PATH_PROBE_BUSY)
-		wait = PATH_PROBE_BUSY;
+	if (wait < WAIT_MIN)
+		wait = WAIT_MIN;
 	return usec_min(wait, WAIT_MAX);
 }
 
