@@ -75,6 +75,7 @@ static void fill_link(
 		.hub_lost = view->hub.lost,
 		.direct_judged = view->direct.judged,
 		.direct_lost = view->direct.lost,
+		.attempts = view->attempts,
 		.switches = view->switches};
 	(void)snprintf(link->state, sizeof link->state, "%s", view->state);
 	(void)snprintf(link->reason, sizeof link->reason, "%s", view->reason);

@@ -94,6 +94,7 @@ static const struct item answer_items[] = {
 	ANSWER(FORM_NUMBER32, link.direct_judged, UINT32_MAX),
 	ANSWER(FORM_NUMBER32, link.direct_lost, UINT32_MAX),
 	ANSWER(FORM_NUMBER64, link.switches, UINT64_MAX),
+	ANSWER(FORM_NUMBER64, link.attempts, UINT64_MAX),
 };
 
 #define COUNT(items) ((uint32_t)(sizeof(items) / sizeof(items)[0]))

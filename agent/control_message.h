@@ -76,6 +76,7 @@ struct control_link {
 	uint32_t direct_judged;
 	uint32_t direct_lost;
 	uint64_t switches;
+	uint64_t attempts;
 };
 
 /* One answer. Which fields mean something depends on its kind. */

@@ -277,6 +277,7 @@ static void json_link(struct json *json, const struct control_answer *site)
 		site->link.hub_judged, site->link.hub_lost);
 	json_way(json, "direct", site->link.direct_rtt_us, site->link.direct_jitter_us,
 		site->link.direct_judged, site->link.direct_lost);
+	json_number(json, "attempts", (int64_t)site->link.attempts);
 	json_number(json, "switches", (int64_t)site->link.switches);
 	json_object_end(json);
 }

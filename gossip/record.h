@@ -19,7 +19,7 @@
 
 enum record_flag {
 	RECORD_LEFT = 1,       /* the site has left; a higher sequence number brings it back */
-	RECORD_RELAY_ONLY = 2, /* wants no direct links */
+	RECORD_RELAY_ONLY = 2, /* can have no direct links */
 };
 
 /* How a home's router behaves; 0 is "not known". */

@@ -24,6 +24,15 @@ void site_fail(const struct site_command *command, struct site_actions *out, con
 	site_reply(out, command->request, SITE_REPLY_FAILED, note);
 }
 
+void site_fail_unknown(
+	const struct site_command *command, struct site_actions *out, const char *name)
+{
+	char note[SITE_NOTE_SIZE];
+
+	(void)snprintf(note, sizeof note, "no member has the name \"%s\"", name);
+	site_fail(command, out, text_is_name(name) ? note : "no member has this name");
+}
+
 void site_done(const struct site_command *command, struct site_actions *out)
 {
 	site_reply(out, command->request, SITE_REPLY_DONE, "");
@@ -387,7 +396,7 @@ static void expel(struct site *site, const struct site_command *command, struct 
 	const char *why;
 
 	if (!member) {
-		site_fail(command, out, "no member has this name");
+		site_fail_unknown(command, out, command->name);
 		return;
 	}
 	if (!site_may_issue(site)) {

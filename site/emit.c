@@ -149,6 +149,19 @@ void site_save_memory(struct site *site, struct site_actions *out, const struct 
 	site_save(site, out, &row);
 }
 
+void site_save_offers(
+	struct site *site, struct site_actions *out, const struct site_link *link, bool remove)
+{
+	struct site_row row = {.table = SITE_TABLE_SETTING,
+		.kind = SITE_SETTING_OFFERS,
+		.key_size = ROW_ID_SIZE,
+		.version = link->their_clock,
+		.remove = remove};
+
+	memcpy(row.key, link->member.bytes, ROW_ID_SIZE);
+	site_save(site, out, &row);
+}
+
 void site_save_wish(
 	struct site *site, struct site_actions *out, const struct site_link *link, bool remove)
 {

@@ -70,6 +70,8 @@ static struct site_link *make_row(struct site *site, const struct row_id *member
 
 		if (!is_idle(other) || (whose && site_link_idleness(site, whose) == LINK_NEW))
 			continue;
+		if (other->their_clock > site->offers_floor)
+			site->offers_floor = other->their_clock;
 		wipe(other);
 		table_remove(&site->links, i - 1);
 	}
@@ -236,6 +238,8 @@ static bool review_rows(struct site *site, struct site_actions *out)
 			site_link_forget(site, link, out);
 			if (link->asked || link->unlinked)
 				site_save_wish(site, out, link, true);
+			if (link->their_saved > 0)
+				site_save_offers(site, out, link, true);
 			table_remove(&site->links, i - 1);
 		} else if (link->peer.told &&
 			   !hash_equal(&link->peer.certificate, &member->certificate_hash) &&
@@ -668,8 +672,10 @@ void site_links_clear(struct site *site)
 		link->unlinked = kept.unlinked;
 		link->asked_until = kept.asked_until;
 		link->memory = kept.memory;
+		link->their_clock = kept.their_clock;
+		link->their_saved = kept.their_saved;
 		wipe(&kept);
-		if (!link->asked && !link->unlinked && !link->memory.kept)
+		if (!link->asked && !link->unlinked && !link->memory.kept && link->their_saved == 0)
 			table_remove(&site->links, i - 1);
 	}
 	site->links_poll_at = USEC_NEVER;
@@ -707,7 +713,11 @@ void site_links_heard_of(struct site *site, const struct row_id *member)
 {
 	struct site_link *link = site_link_of(site, member);
 
-	if (!link || link->stage != LINK_RESTS)
+	if (!link)
+		return;
+	/* What it says of itself is no change of the ledger's members. */
+	link->judged = false;
+	if (link->stage != LINK_RESTS)
 		return;
 	/* A record comes when its agent begins, or what is said of it changes; else every 8 hours.
 	 */
@@ -784,7 +794,7 @@ static struct site_link *link_for_command(
 	struct site_link *link;
 
 	if (site->state != SITE_MEMBER || !member || member->left || !member->in_force)
-		site_fail(command, out, "no member has this name");
+		site_fail_unknown(command, out, command->name);
 	else if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0)
 		site_fail(command, out, "this site itself has this name");
 	else if (site->hub_role || member->hub)
@@ -825,6 +835,16 @@ void site_link_restore_memory(
 
 	if (link)
 		link->memory = *memory;
+}
+
+void site_link_restore_offers(struct site *site, const struct row_id *member, uint64_t clock)
+{
+	struct site_link *link = make_row(site, member);
+
+	if (link)
+		link->their_clock = link->their_saved = clock;
+	else if (clock > site->offers_floor)
+		site->offers_floor = clock;
 }
 
 bool site_link_restore(struct site *site, const struct row_id *member, uint8_t wish, uint64_t until)

@@ -187,6 +187,10 @@ static void remember(struct site *site, struct site_link *link, struct site_acti
 		.certificate = link->peer.certificate};
 	struct link_memory *memory = &link->memory;
 
+	if (link->their_clock > link->their_saved && site_room(out) > 0) {
+		site_save_offers(site, out, link, false);
+		link->their_saved = link->their_clock;
+	}
 	/* The other end has called, and nobody has looked yet from where. */
 	if (link->found.port == 0)
 		return;

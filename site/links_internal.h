@@ -42,7 +42,7 @@ enum link_reason {
 	LINK_UNLINKED,   /* the owner took it back */
 	LINK_NOT_ASKED,  /* links.when: asked */
 	LINK_NO_TRAFFIC, /* links.when: traffic */
-	LINK_RELAY_ONLY, /* it says that it wants none */
+	LINK_RELAY_ONLY, /* it says that it can have none */
 	LINK_FULL,
 	LINK_DEAF,       /* this machine may not send outside the tunnel */
 	LINK_HUB_SILENT, /* the hub carries no offer */
@@ -142,6 +142,7 @@ struct site_link {
 	usec_t fresh_from;    /* what was seen before says nothing of where we are now */
 	bool changed;         /* something, while an attempt went on */
 	uint64_t their_clock; /* of the last offer that was taken */
+	uint64_t their_saved; /* of the last that came to a link: the next agent knows of it */
 	uint64_t our_clock;
 
 	struct link_memory memory;
@@ -169,6 +170,7 @@ struct site_link {
 	uint32_t calls;
 	usec_t call_again_at;
 	struct link_trial trial;
+	uint64_t attempts; /* at a meeting, that both ends wanted */
 
 	/* A life. */
 	struct link_peer peer;
@@ -205,6 +207,7 @@ bool site_link_is_engaged(const struct site *site, const struct site_link *link)
 void site_link_fall_back(struct site *site, struct site_link *link, struct site_actions *out,
 	enum link_reason reason);
 /* What was kept of it. */
+void site_link_restore_offers(struct site *site, const struct row_id *member, uint64_t clock);
 void site_link_restore_memory(
 	struct site *site, const struct row_id *member, const struct link_memory *memory);
 /* It came to nothing: a new attempt when routers have forgotten. */

@@ -313,6 +313,7 @@ static void begin_meeting(struct site *site, struct site_link *link, struct site
 		.probe = link->keys.probe};
 	struct meeting_actions actions;
 
+	link->attempts++;
 	choose_places(site, link, member, theirs, &options);
 	meeting_end(&link->meeting);
 	meeting_begin(&link->meeting, site->now, &options);
@@ -454,13 +455,21 @@ static bool spend_attempt(struct site *site, struct site_link *link)
 	return true;
 }
 
+/* Whoever kept what was offered before its row went says it again. */
+static bool is_from_before(
+	const struct site *site, const struct site_link *link, const struct offer *theirs)
+{
+	return link->their_clock == 0 && theirs->clock <= site->offers_floor;
+}
+
 /* What we say to an offer. A number that is no verdict: nothing. */
 static enum offer_verdict judge(struct site *site, struct site_link *link,
 	const struct member *member, const struct offer *theirs)
 {
 	uint64_t wall = site_wall(site);
 
-	if (theirs->clock + CLOCK_STALE_MS < wall || theirs->clock > wall + CLOCK_STALE_MS)
+	if (theirs->clock + CLOCK_STALE_MS < wall || theirs->clock > wall + CLOCK_STALE_MS ||
+		is_from_before(site, link, theirs))
 		return OFFER_STALE;
 	if (theirs->clock <= link->their_clock)
 		return OFFER_VERDICTS; /* it came before */

@@ -592,7 +592,8 @@ static void fill_record(const struct site *site, struct record *record)
 		.sequence = site->record_sequence,
 		.issued_at = site_wall(site),
 		.lifetime = site->leaving ? RECORD_LEFT_LIFETIME_S : RECORD_LIFETIME_S,
-		.flags = site->leaving ? RECORD_LEFT : 0,
+		.flags = (site->leaving ? RECORD_LEFT : 0u) |
+			 (site->ground.deaf ? RECORD_RELAY_ONLY : 0u),
 		.protocol = MESSAGE_PROTOCOL,
 		.roles = (site->hub_role ? ROLE_HUB : 0u) |
 			 (site_may_issue(site) ? ROLE_ISSUER : 0u),

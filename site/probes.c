@@ -92,7 +92,7 @@ void site_ping(struct site *site, const struct site_command *command, struct sit
 					      : NULL;
 
 	if (site->state != SITE_MEMBER || !member || member->left)
-		site_fail(command, out, "no member has this name");
+		site_fail_unknown(command, out, command->name);
 	else if (memcmp(&member->id, &site->id, ROW_ID_SIZE) == 0)
 		site_fail(command, out, "this site itself has this name");
 	else if (!send_probe(site, out, member, command->request))

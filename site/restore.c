@@ -162,6 +162,18 @@ static int restore_memory(struct site *site, const struct site_row *row)
 	return 0;
 }
 
+/* What it offered last, of what came to a link: the same is not followed again. */
+static int restore_offers(struct site *site, const struct site_row *row)
+{
+	struct row_id member;
+
+	if (row->key_size != ROW_ID_SIZE || row->size != 0)
+		return -EBADMSG;
+	memcpy(member.bytes, row->key, ROW_ID_SIZE);
+	site_link_restore_offers(site, &member, row->version);
+	return 0;
+}
+
 static int restore_setting(struct site *site, const struct site_row *row)
 {
 	struct invite invite;
@@ -173,6 +185,8 @@ static int restore_setting(struct site *site, const struct site_row *row)
 		return restore_wish(site, row);
 	if (row->kind == SITE_SETTING_MEMORY)
 		return restore_memory(site, row);
+	if (row->kind == SITE_SETTING_OFFERS)
+		return restore_offers(site, row);
 	if (is_setting(row, "collective"))
 		return restore_collective(site, row);
 	if (is_setting(row, "published"))

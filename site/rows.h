@@ -7,7 +7,13 @@
 #include "site/site.h"
 
 /* Kinds of rows in the table of settings. */
-enum { SITE_SETTING_NAMED, SITE_SETTING_GUARD, SITE_SETTING_LINK, SITE_SETTING_MEMORY };
+enum {
+	SITE_SETTING_NAMED,
+	SITE_SETTING_GUARD,
+	SITE_SETTING_LINK,
+	SITE_SETTING_MEMORY,
+	SITE_SETTING_OFFERS,
+};
 
 /* What an invite, or the founding, told of the collective and of this site's place in it. */
 struct site_collective {

@@ -163,6 +163,8 @@ static bool save_at(struct site *site, struct site_actions *out, uint32_t positi
 			site_save_wish(site, out, link, false);
 		if (link->memory.kept)
 			site_save_memory(site, out, link);
+		if (link->their_saved > 0)
+			site_save_offers(site, out, link, false);
 		return true;
 	}
 	position -= site->links.count;

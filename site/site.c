@@ -345,7 +345,8 @@ static void take_places(struct site *site, const struct site_event *event)
 	if (places_equal(&before, places))
 		return;
 	site_links_reset(site);
-	if (site->options.links.publishes && site->state == SITE_MEMBER)
+	if ((site->options.links.publishes || before.deaf != places->deaf) &&
+		site->state == SITE_MEMBER)
 		author_changed(&site->author, site->now);
 }
 

@@ -444,6 +444,7 @@ struct site_link_view {
 	usec_t next_at;     /* of the next attempt; USEC_NEVER: none is planned */
 	struct site_measure hub;
 	struct site_measure direct;
+	uint64_t attempts; /* to meet, since this site began */
 	uint64_t switches;
 };
 

@@ -353,6 +353,7 @@ struct site {
 	struct budget offer_budget;
 	struct budget pass_budget; /* offers between others that we pass on */
 	uint64_t links_generation; /* of the ledger, that they follow */
+	uint64_t offers_floor;     /* the newest clock of offers whose rows went */
 	usec_t links_poll_at;
 	usec_t glance_at; /* while all that failed rests: are we seen where we were? */
 	struct site_question why;
@@ -603,6 +604,8 @@ void site_link_command(
 bool site_link_restore(
 	struct site *site, const struct row_id *member, uint8_t wish, uint64_t until);
 void site_save_memory(struct site *site, struct site_actions *out, const struct site_link *link);
+void site_save_offers(
+	struct site *site, struct site_actions *out, const struct site_link *link, bool remove);
 void site_save_wish(
 	struct site *site, struct site_actions *out, const struct site_link *link, bool remove);
 void site_link_view(const struct site *site, const struct member *member, struct site_view *ret);
@@ -643,6 +646,8 @@ usec_t site_grants_wakeup(const struct site *site);
 
 /* command.c */
 void site_fail(const struct site_command *command, struct site_actions *out, const char *note);
+void site_fail_unknown(
+	const struct site_command *command, struct site_actions *out, const char *name);
 void site_done(const struct site_command *command, struct site_actions *out);
 void site_command(struct site *site, const struct site_command *command, struct site_actions *out);
 void site_command_step(struct site *site, struct site_actions *out);

@@ -263,7 +263,9 @@ static const char *const sentences[LINK_REASONS] = {
 			   "for a link with %s. \"collective link\" does.",
 	[LINK_NO_TRAFFIC] = "Everything goes by the hub: links.when is \"traffic\", and none "
 			    "flows between this site and %s.",
-	[LINK_RELAY_ONLY] = "Everything goes by the hub: %s says that it wants no direct links.",
+	[LINK_RELAY_ONLY] =
+		"Everything goes by the hub: %s says that it can have no direct links. Its "
+		"agent may not send or hear outside the tunnel, and needs CAP_NET_RAW.",
 	[LINK_FULL] = "Everything goes by the hub: this site has as many direct links as it may "
 		      "have, and %s would be one more.",
 	[LINK_DEAF] = "Everything goes by the hub: this machine may not send or hear outside the "
@@ -374,7 +376,7 @@ static void add_details(struct text *text, const struct site *site, const struct
 {
 	if (reason == LINK_REFUSED)
 		add(text, ": %s.", offer_verdict_text(link->trial.verdict));
-	if (reason == LINK_DIRECT) {
+	if (reason == LINK_DIRECT && site->now - link->since >= USEC_SECOND) {
 		add(text, " They have for ");
 		add_span(text, site->now - link->since);
 		add(text, ".");
@@ -466,6 +468,7 @@ void site_link_view(const struct site *site, const struct member *member, struct
 		.next_at = USEC_NEVER,
 		.hub = measure_of(link, PATH_HUB),
 		.direct = measure_of(link, PATH_DIRECT),
+		.attempts = link ? link->attempts : 0,
 		.switches = link ? link->switches : 0};
 	if (link && link->stage == LINK_RESTS && site_link_idleness(site, member) == LINK_NEW)
 		ret->link.next_at = link->next_at > quiet_until(&link->quiet)

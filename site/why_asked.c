@@ -61,7 +61,7 @@ void site_why_command(
 	char text[SITE_WHY_SIZE];
 
 	if (site->state != SITE_MEMBER || !about || (other && !whom)) {
-		site_fail(command, out, "no member has this name");
+		site_fail_unknown(command, out, about ? command->text : command->name);
 	} else if (!whom || memcmp(&whom->id, &site->id, ROW_ID_SIZE) == 0) {
 		site_why(site, &about->id, text);
 		tell(out, command->request, text);

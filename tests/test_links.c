@@ -32,6 +32,8 @@ TEST(two_homes_meet_by_themselves)
 	world_run(world, 5 * USEC_SECOND);
 	if (!gamers_are_direct(world, 1, 2))
 		fail_msg("%s", gamers_why(world, 1, 2));
+	assert_int_equal(site_link_of(world->hosts[1].site, &world->hosts[2].id)->attempts, 1);
+	assert_int_equal(site_link_of(world->hosts[2].site, &world->hosts[1].id)->attempts, 1);
 	world_free(world);
 }
 
@@ -877,6 +879,110 @@ TEST(an_offer_that_comes_again_is_not_followed_again)
 	world_free(world);
 }
 
+/* Whoever kept it says it to an agent that has begun since, and knows of none. */
+TEST(an_offer_from_before_it_began_is_not_followed)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, 18);
+	const struct site_link *asker;
+	const struct site_link *asked;
+	uint8_t bytes[OFFER_SIZE_MAX];
+	uint16_t size;
+
+	(void)state;
+	gamers_run(world, 5 * USEC_SECOND);
+	gamers_say(world, 1, SITE_COMMAND_LINK, 2, 0);
+	asker = link_of(world, 1, 2);
+	while (asker->stage != LINK_OFFERS)
+		gamers_run(world, USEC_MSEC);
+	size = asker->sent_size;
+	memcpy(bytes, asker->sent, size);
+	gamers_run(world, 5 * USEC_SECOND);
+	assert_true(gamers_are_direct(world, 1, 2));
+	gamers_say(world, 1, SITE_COMMAND_UNLINK, 2, 0);
+	gamers_run(world, 20 * USEC_SECOND);
+	host_power(&world->hosts[2], false);
+	host_power(&world->hosts[2], true);
+	gamers_run(world, 5 * USEC_SECOND);
+	bring(world, 2, 1, bytes, size);
+	gamers_run(world, USEC_SECOND);
+	asked = link_of(world, 2, 1);
+	assert_non_null(asked);
+	assert_int_equal(asked->stage, LINK_RESTS);
+	assert_int_equal(asked->attempts, 0);
+	assert_int_equal(links_peers(world, 2), 0);
+	/* What is new is. */
+	gamers_say(world, 1, SITE_COMMAND_LINK, 2, 0);
+	gamers_run(world, 5 * USEC_SECOND);
+	assert_true(gamers_are_direct(world, 1, 2));
+	assert_int_equal(asked->attempts, 1);
+	world_free(world);
+}
+
+/* Nor where it was forgotten, since others took the place of its row. */
+TEST(an_offer_that_was_forgotten_is_not_followed)
+{
+	struct world *world = make_world(HOME, HOME, SITE_WHEN_ASKED, 18);
+	struct site *site = world->hosts[2].site;
+	struct site_link *asked;
+	uint8_t bytes[OFFER_SIZE_MAX];
+	struct row_id other = {.bytes = {1}};
+	uint16_t size;
+
+	(void)state;
+	gamers_run(world, USEC_MINUTE);
+	gamers_say(world, 1, SITE_COMMAND_LINK, 2, 0);
+	while (link_of(world, 1, 2)->stage != LINK_OFFERS)
+		gamers_run(world, USEC_MSEC);
+	size = link_of(world, 1, 2)->sent_size;
+	memcpy(bytes, link_of(world, 1, 2)->sent, size);
+	gamers_run(world, 5 * USEC_SECOND);
+	gamers_say(world, 1, SITE_COMMAND_UNLINK, 2, 0);
+	gamers_run(world, 5 * USEC_SECOND);
+	while (link_of(world, 2, 1)) {
+		struct site_link *row = site_link_for_offer(site, &other);
+
+		assert_non_null(row);
+		row->asked = true;
+		other.bytes[0]++;
+		assert_int_not_equal(other.bytes[0], 1);
+	}
+	other.bytes[0] = 1;
+	site_link_of(site, &other)->asked = false;
+	bring(world, 2, 1, bytes, size);
+	asked = site_link_of(site, &world->hosts[1].id);
+	assert_non_null(asked);
+	assert_int_equal(asked->stage, LINK_RESTS);
+	assert_int_equal(asked->attempts, 0);
+	world_free(world);
+}
+
+/* The port that a router is told to forward is named, where it helps: behind one that draws. */
+TEST(a_port_that_may_be_forwarded_is_offered_behind_a_router_that_draws_them)
+{
+	static const enum home_type types[] = {HOME, SYMMETRIC, SEQUENTIAL};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(types); i++) {
+		struct world *world = make_world(types[i], HOME, SITE_WHEN_ALWAYS, 24);
+		const struct host *host = &world->hosts[1];
+		struct candidates places;
+		bool named = false;
+
+		gamers_run(world, 10 * USEC_SECOND);
+		site_link_places(host->site, &places);
+		for (uint32_t k = 0; k < places.count; k++) {
+			const struct endpoint *place = &places.items[k].endpoint;
+			struct address outside = world_outside(world, 1);
+
+			named = named || (places.items[k].kind == CANDIDATE_PREDICTED &&
+						 address_equal(&place->address, &outside) &&
+						 place->port == host->links_local.port);
+		}
+		assert_int_equal(named, types[i] == SYMMETRIC);
+		world_free(world);
+	}
+}
+
 /* Behind the answer whole packets come: a router that is not open by then would remember them. */
 TEST(what_opens_leaves_before_the_answer_does)
 {
@@ -1304,6 +1410,10 @@ int main(void)
 		cmocka_unit_test(one_that_is_away_is_called_rarely_and_at_once_when_it_is_back),
 		cmocka_unit_test(only_places_where_friends_may_find_it_are_told),
 		cmocka_unit_test(an_offer_that_comes_again_is_not_followed_again),
+		cmocka_unit_test(an_offer_from_before_it_began_is_not_followed),
+		cmocka_unit_test(an_offer_that_was_forgotten_is_not_followed),
+		cmocka_unit_test(
+			a_port_that_may_be_forwarded_is_offered_behind_a_router_that_draws_them),
 		cmocka_unit_test(what_opens_leaves_before_the_answer_does),
 		cmocka_unit_test(a_victim_that_a_member_names_gets_three_datagrams_at_most),
 		cmocka_unit_test(words_of_others_and_of_an_earlier_link_are_not_obeyed),

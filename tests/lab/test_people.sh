@@ -416,7 +416,7 @@ expels() {
 	local to from
 	to=$(address_of bob) from=$(address_of ann)
 	site_spawn cam meanwhile ping -i 0.02 -q 10.100.0.1
-	gives 1 '' 'no member has this name' -- hub expel nobody && gives 1 '' '"collective leave" takes it out' -- hub expel home &&
+	gives 1 '' 'no member has the name "nobody"' -- hub expel nobody && gives 1 '' '"collective leave" takes it out' -- hub expel home &&
 		gives 0 'other sites know after' -- hub expel bob || return
 	misses ann "$to" && misses bob "$from" && misses bob 10.100.0.1 && knows hub "'bob' not in s" &&
 		world_wait 5 knows ann "'bob' not in s" && gives 0 'bob was expelled' -- hub events || return

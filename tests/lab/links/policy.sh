@@ -3,7 +3,7 @@
 #
 #   hub         directly on inet
 #   ann, cam    at home; agree to links, and want one where it is asked for
-#   bob         at home; agrees to none
+#   bob         at home; agrees to none; later to one, named, while there is traffic
 # shellcheck disable=SC2154 # of what is sourced
 set -u
 cd "${SOURCE:?}" || exit 1
@@ -49,6 +49,18 @@ stays_so() {
 		world_wait 5 reason ann bob refused && reason bob ann unlinked && are_by_hub ann bob
 }
 
+# has_another_policy SITE OTHER WHEN REASON - nobody pings: that would be traffic.
+has_another_policy() {
+	configure "$1" "with: [$2]" "when: $3" && ends "$1" TERM && at "$1" up >/dev/null && world_wait 10 reason "$1" "$2" "$4"
+}
+names_one() {
+	has_another_policy bob cam traffic no_traffic && has_another_policy cam bob asked not_asked && sleep 1 && reason bob cam no_traffic &&
+		gives 0 'links.when is "traffic", and none flows between this site and cam' -- bob why cam &&
+		gives 0 "links.with in this site's configuration names neither ann" -- cam why ann && are_by_hub bob cam
+}
+# The first packets go by the hub, and nobody waits for the link.
+calls_for_it() { flows bob cam 100 && direct bob cam && sleep 1 && loses 'where traffic calls for a link' 0 bob cam && are_by_hub ann bob; }
+
 world_begin
 work=$world_dir/work
 mkdir "$work"
@@ -69,5 +81,7 @@ check "and it ends by itself, without loss" ends_by_itself
 check "who agrees to none may ask all the same" asked_by_the_one
 check "and take it back" taken_back
 check "for good: the next agent makes none, whoever asks" stays_so
+check "by name and for traffic: without any there is none, and why says so" names_one
+check "with the first packets there is one, and nothing is lost" calls_for_it
 shows
 finish
