@@ -162,7 +162,7 @@ static void answer_limits(struct agent *agent, uint32_t number)
 static void answer_own_counters(struct agent *agent, uint32_t number)
 {
 	const struct site_counter counters[] = {
-		{"repaired on this machine", carrier_repairs(agent->carrier)},
+		{CONTROL_COUNTER_REPAIRS, carrier_repairs(agent->carrier)},
 		{"refused by this machine", carrier_refusals(agent->carrier)},
 	};
 

@@ -13,6 +13,7 @@
 #include "gossip/field.h"
 #include "site/site.h"
 
+#define CONTROL_COUNTER_REPAIRS "repaired on this machine"
 #define CONTROL_VERSION 1
 #define CONTROL_HEAD 4
 #define CONTROL_SIZE_MAX 4096

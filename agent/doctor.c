@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "agent/doctor.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdarg.h>
@@ -359,6 +361,57 @@ static void look_at_bridges(struct examination *examination)
 		look_at_bridge(examination, &bridges.items[i]);
 }
 
+/* What others take away. */
+
+static bool has_entries(const char *path)
+{
+	DIR *directory = opendir(path);
+	const struct dirent *entry;
+	bool any = false;
+
+	if (!directory)
+		return false;
+	while (!any && (entry = readdir(directory)) != NULL)
+		any = entry->d_name[0] != '.';
+	(void)closedir(directory);
+	return any;
+}
+
+/* Of the links that it manages, networkd writes down what they are. */
+static bool is_networkd_about(void)
+{
+	static const char *const taught[] = {"/etc/systemd/networkd.conf.d/collective.conf",
+		"/run/systemd/networkd.conf.d/collective.conf",
+		"/usr/local/lib/systemd/networkd.conf.d/collective.conf",
+		"/usr/lib/systemd/networkd.conf.d/collective.conf"};
+
+	for (size_t i = 0; i < sizeof taught / sizeof taught[0]; i++) {
+		if (access(taught[i], F_OK) == 0)
+			return false;
+	}
+	return has_entries("/run/systemd/netif/links");
+}
+
+static void look_at_repairs(struct examination *examination)
+{
+	uint64_t repairs = examination->patient->repairs;
+
+	if (is_networkd_about())
+		find(examination, DOCTOR_NOTE, "networkd",
+			"put ManageForeignRoutes=no and ManageForeignRoutingPolicyRules=no below "
+			"[Network] into /etc/systemd/networkd.conf.d/collective.conf, and restart "
+			"systemd-networkd",
+			"systemd-networkd manages this machine, and takes away routes and rules "
+			"that are not its own whenever an interface comes: the agent puts them "
+			"back within a second");
+	if (repairs > 0)
+		find(examination, DOCTOR_NOTE, "repairs",
+			"journalctl -u collective | grep \"not by us\"",
+			"something else on this machine took away, or changed, what is the "
+			"agent's: %" PRIu64 " time%s since it began, and it was put right",
+			repairs, repairs == 1 ? "" : "s");
+}
+
 /* Rules. */
 
 static bool is_of_members(const struct prefix *from, void *context)
@@ -546,8 +599,8 @@ void doctor_examine(const struct doctor_patient *patient, struct doctor_report *
 {
 	static void (*const looks[])(struct examination *) = {look_at_wireguard,
 		look_at_capabilities, look_at_port, look_at_networks, look_at_gateways,
-		look_at_way_out, look_at_other_tunnels, look_at_bridges, look_at_rules,
-		look_at_clock, look_at_settings, look_at_firewall};
+		look_at_way_out, look_at_other_tunnels, look_at_bridges, look_at_repairs,
+		look_at_rules, look_at_clock, look_at_settings, look_at_firewall};
 	struct examination examination = {.patient = patient, .report = ret};
 
 	ret->count = 0;

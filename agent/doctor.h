@@ -51,6 +51,7 @@ struct doctor_patient {
 	struct endpoint hub;       /* where it is called; likewise */
 	uint16_t port;             /* UDP, of the backbone; 0: likewise */
 	struct prefixes announced; /* networks of this site, as far as they are known */
+	uint64_t repairs;          /* of what others took away since the agent began */
 };
 
 /* Looks at everything. */

@@ -58,6 +58,9 @@ static void ask_agent(const char *directory, struct doctor_patient *patient)
 			break;
 		if (answer->kind == CONTROL_SELF)
 			patient->port = (uint16_t)answer->count;
+		if (answer->kind == CONTROL_COUNTER &&
+			strcmp(answer->text, CONTROL_COUNTER_REPAIRS) == 0)
+			patient->repairs = answer->count;
 		if (answer->kind != CONTROL_SITE)
 			continue;
 		if (answer->path != CONTROL_PATH_SELF) {

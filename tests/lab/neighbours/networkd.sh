@@ -78,6 +78,10 @@ is_put_right() {
 			world_wait 2 grep -F "$what, not by us: it is put right" "$world_dir/ann/agent.log" || { cat "$world_dir/ann/agent.log"; return 1; }
 		done && world_wait 2 reaches ann 10.100.0.1
 }
+# doctor_says WORDS - in a line of what it says of ann's machine.
+doctor_says() { at ann doctor >"$world_dir/doctor" 2>&1; grep -qE "$1" "$world_dir/doctor" || { cat "$world_dir/doctor"; return 1; }; }
+is_told() { doctor_says '^note +networkd +systemd-networkd manages this machine' && doctor_says '^note +repairs .*: [0-9]+ times since it began' && doctor_says 'ManageForeignRoutes=no'; }
+is_told_no_more() { at ann doctor >"$world_dir/doctor" 2>&1; grep -q 'repairs' "$world_dir/doctor" && ! grep networkd "$world_dir/doctor"; }
 is_left_alone() {
 	networkd_ends && site_run ann cp "$SOURCE/packaging/collective.networkd" /run/systemd/networkd.conf.d/collective.conf && networkd_starts || return
 	grep -c 'not by us' "$world_dir/ann/agent.log" >"$world_dir/repairs"
@@ -96,7 +100,9 @@ check "networkd has something to manage" has_networkd
 check "networkd manages a machine" networkd_starts
 check "a site begins there" begins
 check "what it removes when an interface comes is put right within a second, and said" is_put_right
+check "the doctor says so, and what helps" is_told
 check "with the package's drop-in nothing of ours is removed" is_left_alone
+check "and the doctor has nothing against networkd" is_told_no_more
 check "what is its own it has, and nothing of ours" manages_its_own
 shows
 finish
