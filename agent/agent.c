@@ -328,6 +328,7 @@ static void feed_places(struct agent *agent)
 {
 	struct site_own_address addresses[CARRIER_ADDRESSES_MAX];
 	struct site_event event = {.kind = SITE_EVENT_PLACES};
+	struct mapping_router router;
 	bool changed = carrier_addresses(agent->carrier, addresses, &event.places.count);
 
 	for (int i = 0; i < SITE_INTERFACES; i++)
@@ -335,6 +336,9 @@ static void feed_places(struct agent *agent)
 	event.places.items = addresses;
 	event.places.deaf = !agent->tap;
 	event.places.mapped = mapping_outside(agent->mapping);
+	router = mapping_router(agent->mapping);
+	event.places.router = router.outside;
+	event.places.router_is_inside = router.is_inside;
 	if (!changed && !agent->mapped && agent->told_places &&
 		memcmp(agent->told_ports, event.places.ports, sizeof agent->told_ports) == 0)
 		return;

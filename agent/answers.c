@@ -359,6 +359,16 @@ static const char *yes_or_no(bool is)
 	return is ? "yes" : "no";
 }
 
+/* A port that an inner router opened leads to nobody outside. */
+static const char *mapping_says(const struct agent *agent, const struct site_standing *standing)
+{
+	if (standing->mapped.port != 0)
+		return "granted";
+	if (mapping_outside(agent->mapping).port != 0)
+		return "the router that opened one is behind another router";
+	return mapping_word(agent->mapping);
+}
+
 static void answer_standing(struct agent *agent, uint32_t number, struct control_answer *last)
 {
 	struct site_standing standing;
@@ -370,8 +380,7 @@ static void answer_standing(struct agent *agent, uint32_t number, struct control
 	answer_fact(agent, number, "public", yes_or_no(standing.is_public));
 	answer_fact(agent, number, "carrier_nat", yes_or_no(standing.is_carrier_nat));
 	answer_fact(agent, number, "double_nat", yes_or_no(standing.is_double_nat));
-	answer_fact(agent, number, "port_mapping",
-		standing.mapped.port != 0 ? "granted" : mapping_word(agent->mapping));
+	answer_fact(agent, number, "port_mapping", mapping_says(agent, &standing));
 	for (uint32_t i = 0; i < standing.place_count; i++) {
 		struct control_answer place = {
 			.kind = CONTROL_PLACE, .endpoint = standing.places[i].endpoint};

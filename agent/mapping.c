@@ -32,7 +32,13 @@ static void take(struct mapping *mapping, usec_t now, bool is_port)
 		.lifetime_s = answer->lifetime_s,
 	};
 
+	struct mapping_router before = mapping_router(mapping);
+	struct mapping_router after;
+
 	(void)lease_answer(&mapping->lease, now, &reply);
+	after = mapping_router(mapping);
+	if (before.is_inside != after.is_inside || !address_equal(&before.outside, &after.outside))
+		mapping->changed(mapping->context);
 }
 
 static void ask(struct mapping *mapping, uint16_t port, uint16_t wanted)
@@ -165,6 +171,15 @@ usec_t mapping_wakeup(const struct mapping *mapping)
 struct endpoint mapping_outside(const struct mapping *mapping)
 {
 	return mapping->outside;
+}
+
+struct mapping_router mapping_router(const struct mapping *mapping)
+{
+	const struct lease *lease = &mapping->lease;
+
+	if (lease->state == LEASE_IDLE)
+		return (struct mapping_router){.is_inside = false};
+	return (struct mapping_router){lease->router, lease->result == LEASE_NETWORK};
 }
 
 const char *mapping_word(const struct mapping *mapping)

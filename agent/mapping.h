@@ -12,7 +12,8 @@
 
 struct mapping;
 
-/* The port outside is another one, or gone; also called from mapping_turn(). */
+/* The port outside is another one, or gone, or the router says another thing of itself; also called
+ * from mapping_turn(). */
 typedef void (*mapping_fn)(void *context);
 
 struct mapping *mapping_new(struct event_base *loop, mapping_fn changed, void *context);
@@ -29,6 +30,14 @@ void mapping_turn(struct mapping *mapping, usec_t now);
 
 /* Where this machine is reached from outside; port 0: nowhere by a mapping. */
 struct endpoint mapping_outside(const struct mapping *mapping);
+
+/* What the home's router says of itself. */
+struct mapping_router {
+	struct address outside; /* its address there; no address: it said none */
+	bool is_inside;         /* it says that it has none on the internet */
+};
+
+struct mapping_router mapping_router(const struct mapping *mapping);
 
 /* Why there is none, in words; "" where nothing is known to be wrong, or none is wanted. */
 const char *mapping_word(const struct mapping *mapping);

@@ -53,8 +53,10 @@ void behaviour_set_locals(struct behaviour *behaviour, const struct address *loc
 	}
 }
 
-void behaviour_set_router(struct behaviour *behaviour, const struct address *outside)
+void behaviour_set_router(
+	struct behaviour *behaviour, const struct address *outside, bool is_inside)
 {
+	behaviour->router_is_inside = is_inside;
 	behaviour->router = is_host(behaviour, outside) ? *outside : (struct address){0};
 }
 
@@ -420,7 +422,7 @@ struct behaviour_facts behaviour_facts(const struct behaviour *behaviour)
 	facts.is_carrier_nat |= prefix_has_address(&carrier, router) ||
 				prefix_has_address(&carrier, outside);
 	/* A reflector in the same home sees no router at all. */
-	facts.is_double_nat = is_private(router) ||
+	facts.is_double_nat = is_private(router) || behaviour->router_is_inside ||
 			      (router->family != ADDRESS_NONE && outside->family != ADDRESS_NONE &&
 				      !is_private(outside) && !address_equal(router, outside));
 	return facts;

@@ -64,6 +64,7 @@ struct behaviour {
 	uint32_t local_count;
 	struct address locals[BEHAVIOUR_LOCALS_MAX]; /* this machine's own */
 	struct address router; /* outside, as the home's router believes; no address: not known */
+	bool router_is_inside; /* it believes to be behind another one */
 	struct address
 		outside; /* that was seen last; it stays known when what was seen is too old */
 	uint32_t ahead;  /* flows that the router has seen since, behind the last port of a row */
@@ -87,8 +88,10 @@ void behaviour_init(struct behaviour *behaviour, enum address_family family);
 void behaviour_set_locals(
 	struct behaviour *behaviour, const struct address *locals, uint32_t count);
 
-/* What the home's router says its outside address is; no address: it says nothing. */
-void behaviour_set_router(struct behaviour *behaviour, const struct address *outside);
+/* What the home's router says its outside address is; no address: it says nothing, or, inside, that
+ * it has none on the internet. */
+void behaviour_set_router(
+	struct behaviour *behaviour, const struct address *outside, bool is_inside);
 
 /* What the router lets in, as meetings have shown. Numbers that mean nothing are passed over. */
 void behaviour_set_filtering(struct behaviour *behaviour, enum behaviour_scope filtering);

@@ -70,7 +70,9 @@ bool site_standing(const struct site *site, struct site_standing *ret)
 		ret->seen = reflector->seen;
 		ret->rtt_us = reflector->rtt_us;
 	}
-	ret->mapped = site->ground.mapped;
+	/* What the inner one of two routers opens leads to nobody. */
+	if (candidate_is_public(&site->ground.mapped.address))
+		ret->mapped = site->ground.mapped;
 	ret->is_public = site->behaviour.class.is_untranslated;
 	ret->is_carrier_nat = facts.is_carrier_nat;
 	ret->is_double_nat = facts.is_double_nat;
@@ -109,8 +111,9 @@ static const char *remedy(const struct site_standing *standing, bool sequential)
 		       "alone does not help. What helps: IPv6, or a public address from the "
 		       "provider.";
 	if (standing->is_double_nat)
-		return " Two routers in a row translate: what helps has to be set on the outer "
-		       "one, or that one made a bridge.";
+		return " Two routers in a row translate: what helps has to be set on both, or the "
+		       "outer one made a bridge. Where that is the provider's: IPv6, or a public "
+		       "address.";
 	return "";
 }
 

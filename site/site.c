@@ -342,6 +342,8 @@ static void take_places(struct site *site, const struct site_event *event)
 		locals[places->count++] = event->places.items[i].address;
 	}
 	behaviour_set_locals(&site->behaviour, locals, places->count);
+	behaviour_set_router(
+		&site->behaviour, &event->places.router, event->places.router_is_inside);
 	if (places_equal(&before, places))
 		return;
 	site_links_reset(site);

@@ -219,6 +219,9 @@ struct site_event {
 			bool deaf; /* nothing can be sent or heard outside the tunnel */
 			struct endpoint
 				mapped; /* to the links' port, by the router; no address: none */
+			struct address
+				router; /* outside, as it says itself; no address: it does not */
+			bool router_is_inside; /* it says that it has none on the internet */
 			uint32_t count;
 			const struct site_own_address *items;
 		} places;

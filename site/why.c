@@ -122,9 +122,18 @@ static void add_classes(struct text *text, const struct site *site, const struct
 static void add_remedy(struct text *text, const struct site *site, const struct link_trial *trial,
 	bool here, const char *name)
 {
+	struct behaviour_facts facts = behaviour_facts(&site->behaviour);
+
 	if (is_in_a_row(here ? &trial->ours : &trial->theirs))
 		add(text, "have the router of %s keep ports (\"static port\", \"full cone\")",
 			here ? "this site" : name);
+	else if (here && facts.is_carrier_nat)
+		add(text, "have IPv6, or a public address, from this site's provider");
+	else if (here && facts.is_double_nat)
+		add(text,
+			"forward UDP port %u to this machine on both of this site's routers, or "
+			"have a public address from its provider",
+			(unsigned)site->ground.ports[SITE_LINKS]);
 	else if (here && site->ground.ports[SITE_LINKS] != 0)
 		add(text, "forward UDP port %u to this machine on this site's router",
 			(unsigned)site->ground.ports[SITE_LINKS]);

@@ -449,15 +449,19 @@ TEST(facts_tell_of_providers_and_second_routers)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct address router = rows[i].router != NULL ? address(rows[i].router) : none;
 
-		behaviour_set_router(&behaviour, &router);
+		behaviour_set_router(&behaviour, &router, false);
 		assert_int_equal(behaviour_facts(&behaviour).is_carrier_nat, rows[i].carrier);
 		assert_int_equal(behaviour_facts(&behaviour).is_double_nat, rows[i].twice);
 	}
+	/* It may say no more than that it has none. */
+	behaviour_set_router(&behaviour, &none, true);
+	assert_true(behaviour_facts(&behaviour).is_double_nat);
+	assert_false(behaviour_facts(&behaviour).is_carrier_nat);
 	/* A hub in the same home sees us as we are. */
 	behaviour = fresh();
 	see(&behaviour, START, "192.168.1.9:7", "192.168.1.5:40000");
 	struct address router = address("192.0.2.1");
-	behaviour_set_router(&behaviour, &router);
+	behaviour_set_router(&behaviour, &router, false);
 	assert_false(behaviour_facts(&behaviour).is_double_nat);
 }
 

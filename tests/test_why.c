@@ -505,6 +505,16 @@ TEST(what_failed_names_whose_router_it_was_and_what_helps)
 				fail_msg("%zu: %s", i, why);
 		}
 	}
+	/* Where two routers translate, what is done to one of them alone does not help. */
+	link->trial.ours = link->trial.theirs = drawn;
+	site->behaviour.router_is_inside = true;
+	assert_non_null(strstr(gamers_why(world, 1, 2),
+		"forward UDP port 51822 to this machine on both of this site's routers, or have a "
+		"public address from its provider, or forward the UDP port of site-2's links"));
+	site->behaviour.router = address_ipv4(0x64400102);
+	assert_non_null(strstr(gamers_why(world, 1, 2),
+		"have IPv6, or a public address, from this site's provider, or forward the UDP "
+		"port of site-2's links"));
 	world_free(world);
 	free(watch);
 }
@@ -529,7 +539,9 @@ static const struct {
 	{{.mapping = BEHAVIOUR_BY_PORT, .ports_word = "random", .is_carrier_nat = true},
 		"at random", "What helps: IPv6, or a public address from the provider."},
 	{{.mapping = BEHAVIOUR_BY_PORT, .ports_word = "random", .is_double_nat = true}, "at random",
-		"what helps has to be set on the outer one, or that one made a bridge."},
+		"what helps has to be set on both, or the outer one made a bridge. Where that is "
+		"the "
+		"provider's: IPv6, or a public address."},
 	{{.mapping = BEHAVIOUR_UNKNOWN, .ports_word = "unknown"}, "could not be seen",
 		"What helps: forward UDP port 51822"},
 };

@@ -18,13 +18,20 @@ cd "${SOURCE:?}" || exit 1
 
 begins() { at hub init --name home --endpoint 198.51.100.1 && measures hub; }
 joins_with() { at "$1" join - <"$world_dir/invite" >"$world_dir/$1/join.log" 2>&1; }
+# Each has a session with the hub's WireGuard, and has asked for a second since.
+both_have_called() { has_called ann && has_called bob && sleep 1; }
+has_called() { site_run "$1" wg show collective0 latest-handshakes 2>/dev/null | grep -qv '	0$'; }
 is_redeemed_twice() {
-	local first second
+	local first second pid
 	at hub invite cam >"$world_dir/invite" 2>"$world_dir/words" || { cat "$world_dir/words"; return 1; }
+	# What both ask for lies before the hub's agent when it looks again.
+	pid=$(agent_pid hub) && kill -STOP "$pid" || return
 	joins_with ann &
 	first=$!
 	joins_with bob &
 	second=$!
+	world_wait 10 both_have_called || { kill -CONT "$pid"; cat "$world_dir/ann/join.log" "$world_dir/bob/join.log"; return 1; }
+	kill -CONT "$pid"
 	winner='' loser=''
 	if wait "$first"; then winner=ann; else loser=ann; fi
 	if wait "$second"; then winner+=bob; else loser+=bob; fi
