@@ -179,8 +179,8 @@ TEST(record_sizes)
 		record.links[i].peer.bytes[0] = i;
 	record.service_count = RECORD_SERVICES_MAX;
 	for (int i = 0; i < RECORD_SERVICES_MAX; i++)
-		(void)snprintf(
-			record.services[i].name, sizeof record.services[i].name, "%063d%d", 0, i);
+		(void)snprintf(record.services[i].name, sizeof record.services[i].name, "%063d%c",
+			0, 'a' + i);
 	bytes = founding_seal_record(&founding, 3, &record);
 	print_message("# the largest record: %zu bytes\n", bytes.size);
 	assert_true(bytes.size <= FACT_SIZE_MAX);
@@ -198,7 +198,7 @@ TEST(certificate_too_large_is_refused_at_the_source)
 	certificate.tags.count = FIELD_NAMES_MAX;
 	for (int i = 0; i < FIELD_NAMES_MAX; i++)
 		(void)snprintf(certificate.tags.items[i], sizeof certificate.tags.items[i],
-			"%063d%d", 0, i);
+			"%063d%c", 0, 'a' + i);
 	assert_int_equal(certificate_seal(&certificate, out, &founding.admins[0],
 				 &founding.collective, &crypto_real),
 		-EMSGSIZE);

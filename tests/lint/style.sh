@@ -14,7 +14,7 @@ formatted() {
 	clang-format-14 --dry-run -Werror "${sources[@]}"
 }
 
-# Tidy takes long: what the newest commit or the work tree changed, and a third in rotation.
+# Tidy takes long: what the newest commit or the work tree changed, and a sixth in rotation.
 tidy_files() {
 	local number file i=0
 	number=$(git -c safe.directory="$PWD" rev-list --count HEAD 2>/dev/null || echo 0)
@@ -23,7 +23,7 @@ tidy_files() {
 		git -c safe.directory="$PWD" diff --name-only HEAD 2>/dev/null
 		for file in "${sources[@]}"; do
 			i=$((i + 1))
-			[ $((i % 3)) -ne $((number % 3)) ] || echo "$file"
+			[ $((i % 6)) -ne $((number % 6)) ] || echo "$file"
 		done
 	} | grep '\.c$' | sort -u | while read -r file; do
 		[ -f "$file" ] && echo "$file"
@@ -73,7 +73,7 @@ no_left_over_words() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 check "clang-format" formatted
-check "clang-tidy on what changed and a rotating third" tidy
+check "clang-tidy on what changed and a rotating sixth" tidy
 check "shellcheck" scripts_are_clean
 check "every source begins with its licence" licence_lines
 check "every header is included once" header_guards
