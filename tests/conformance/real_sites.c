@@ -269,9 +269,9 @@ static void build_site(struct real *real, unsigned number)
 	for (int way = 0; way < REAL_WAYS; way++) {
 		site->port[way] = (uint16_t)(PORT_BASE + PORT_KIND * (int)real->kind +
 					     4 * (int)real->number + 2 * way);
-		(void)snprintf(site->device[way], sizeof site->device[way], "%c%u%c%d",
+		(void)snprintf(site->device[way], sizeof site->device[way], "%c%u%c%c",
 			real->kind == WIREGUARD_KERNEL ? 'k' : 'u', real->number % 1000,
-			(char)('a' + (int)number), way);
+			(char)('a' + (int)number), (char)('0' + way));
 	}
 	reflect(real, site);
 	real_enter(real, site);
