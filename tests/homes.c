@@ -14,7 +14,7 @@ static const struct {
 	const char *name;
 	enum home_type plain; /* as which it is, but for what it lets in */
 	bool accepts;
-} kinds[HOME_TYPES_ALL] = {
+} kinds[HOME_TYPES_NAMED] = {
 	[PUBLIC] = {"public", PUBLIC, false},
 	[CONE] = {"full-cone", CONE, false},
 	[RESTRICTED] = {"address-restricted", RESTRICTED, false},
@@ -28,6 +28,7 @@ static const struct {
 	[SYMMETRIC_ACCEPTING] = {"symmetric-accept", SYMMETRIC, true},
 	[SEQUENTIAL_ACCEPTING] = {"sequential-accept", SEQUENTIAL, true},
 	[CARRIER_ACCEPTING] = {"cgnat-accept", CARRIER, true},
+	[REJECTING] = {"home-reject", HOME, false},
 };
 
 const char *home_name(enum home_type type)
@@ -53,6 +54,8 @@ struct router_options home_router(enum home_type type)
 		.assured_after = 2 * USEC_SECOND,
 	};
 
+	if (type == REJECTING)
+		options.input = ROUTER_INPUT_REJECT;
 	if (plain == CONE)
 		options.filtering = ROUTER_ENDPOINT_INDEPENDENT;
 	if (plain == RESTRICTED)

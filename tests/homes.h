@@ -24,6 +24,8 @@ enum home_type {
 	SEQUENTIAL_ACCEPTING,
 	CARRIER_ACCEPTING,
 	HOME_TYPES_ALL,
+	REJECTING = HOME_TYPES_ALL, /* HOME, which tells strangers so; in no table of pairs */
+	HOME_TYPES_NAMED,
 };
 
 #define HOME_PAIRS (HOME_TYPES * (HOME_TYPES + 1) / 2)

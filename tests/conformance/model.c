@@ -306,9 +306,9 @@ static struct router_options router_of(const char *type)
 {
 	int i = PUBLIC;
 
-	while (i < HOME_TYPES && strcmp(home_name((enum home_type)i), type) != 0)
+	while (i < HOME_TYPES_NAMED && strcmp(home_name((enum home_type)i), type) != 0)
 		i++;
-	assert(i < HOME_TYPES);
+	assert(i < HOME_TYPES_NAMED);
 	return home_router((enum home_type)i);
 }
 

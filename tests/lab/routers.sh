@@ -3,7 +3,8 @@
 #
 # A type of router is how it translates and whom it lets in; world_types has them by name. Each name may end in -accept:
 # then the router takes packets to itself, as some do, instead of dropping them. That is poison to a conversation whose
-# first packet it was: the flow from inside gets another port; of the moved ones, which have no other, it is dropped.
+# first packet it was: the flow from inside gets another port; of the moved ones, which have no other, it is dropped. Or in
+# -reject: then it tells who sent them that nobody is there, which poisons nothing.
 
 world_port=51820 # the one that a router of type `forwarded` forwards
 
@@ -97,12 +98,22 @@ done
 router_maps+='
 	}'
 
+# As what it translates.
+router_plain() {
+	case $1 in
+	*-accept) echo "${1%-accept}" ;;
+	*-reject) echo "${1%-reject}" ;;
+	*) echo "$1" ;;
+	esac
+}
+
 # router_rules TYPE - everything, where WAN, HOST, LAN, INSIDE, PORTS, PORT and TIMEOUT stand for what they are.
 router_rules() {
-	local type=${1%-accept} ports guests maps='' input='iifname "wan" ct state new drop'
+	local type ports guests maps='' input='iifname "wan" ct state new drop'
+	type=$(router_plain "$1")
 	read -r ports guests <<<"${world_types[$type]}"
 	case "$ports $guests" in *moved* | *known | *all | *hairpin) maps=$router_maps ;; esac
-	[ "$type" = "$1" ] || input=
+	case $1 in *-accept) input='' ;; *-reject) input='iifname "wan" ct state new reject' ;; esac
 	cat <<-EOF
 		flush ruleset
 		table ip nat {
@@ -138,8 +149,8 @@ router_256=$(paste -d ':' <(seq 0 255) <(seq 40000 40255) | paste -sd,)
 
 world_router() {
 	local router=$world_dir/$1-router rules wan host lan inside new stream
-	[ -n "${world_types[${2%-accept}]:-}" ] ||
-		world_fail "there is no router of type \"$2\"; these are, each with -accept too: ${!world_types[*]}"
+	[ -n "${world_types[$(router_plain "$2")]:-}" ] ||
+		world_fail "there is no router of type \"$2\"; these are, each with -accept or -reject too: ${!world_types[*]}"
 	read -r wan host lan inside <"$router/addresses"
 	read -r new stream <"$router/timeouts"
 	rules=$(router_rules "$2")
