@@ -5,7 +5,9 @@
  *
  *   bench_links SECONDS RATE NAMESPACE ADDRESS NAMESPACE ADDRESS [-- COMMAND...]
  *
- * The command begins after a second of flow, and nobody waits for it. By the TTL that a packet has
+ * The command begins after a second of flow, and nobody waits for it. "ask DIRECTORY NAME" is none,
+ * but a request to the agent whose socket is there for a link with that member: what a program
+ * needs to begin, on an emulated machine a second, is left out. By the TTL that a packet has
  * left it is seen which way it took: one hop more by the hub. Prints a line: packets lost of those
  * sent, in one direction and in the other; the longest silence in milliseconds in either; and in
  * milliseconds since the command began, when the first packet came by another way than the last one
@@ -29,6 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/client.h"
 #include "base/usec.h"
 
 #define PORT 40001
@@ -216,7 +219,9 @@ static void print(const struct flow flows[static 2], usec_t command_at)
 struct bench {
 	struct end ends[2];
 	struct flow flows[2];
-	char **command; /* NULL: none */
+	char **command;       /* NULL: none */
+	struct client client; /* descriptor -1: a command is to be begun */
+	struct control_request request;
 	pid_t child;
 	usec_t command_at;
 	usec_t begun_at;
@@ -257,7 +262,11 @@ static void turn(struct bench *bench)
 
 	if (bench->child < 0 && bench->command && now() >= bench->begun_at + COMMAND_AFTER) {
 		bench->command_at = now();
-		begin(&bench->child, bench->command);
+		bench->child = 0;
+		if (bench->client.descriptor < 0)
+			begin(&bench->child, bench->command);
+		else if (client_ask(&bench->client, &bench->request) < 0)
+			fail("the agent");
 	}
 	(void)ppoll(both, 2, &wait, NULL);
 	receive_all(&bench->ends[1], &bench->flows[0], bench->command_at);
@@ -281,6 +290,8 @@ static void end(struct bench *bench)
 		if (bench->ends_at - heard_at > flow->silence)
 			flow->silence = bench->ends_at - heard_at;
 	}
+	if (bench->client.descriptor >= 0)
+		client_close(&bench->client);
 	if (bench->child > 0)
 		(void)waitpid(bench->child, NULL, 0);
 	say_lost(&bench->flows[0], "there");
@@ -290,9 +301,20 @@ static void end(struct bench *bench)
 	free(bench->flows[1].seen);
 }
 
+/* Connected before it matters. */
+static void prepare_to_ask(struct bench *bench, const char *directory, const char *name)
+{
+	bench->request.version = CONTROL_VERSION;
+	bench->request.kind = CONTROL_COMMAND;
+	bench->request.command.kind = SITE_COMMAND_LINK;
+	(void)snprintf(bench->request.command.name, sizeof bench->request.command.name, "%s", name);
+	if (client_open(&bench->client, directory) < 0)
+		fail("the agent");
+}
+
 int main(int argc, char **argv)
 {
-	struct bench bench = {.child = -1, .command_at = -1};
+	struct bench bench = {.child = -1, .command_at = -1, .client = {.descriptor = -1}};
 
 	if (argc < 7) {
 		(void)fprintf(stderr, "usage: bench_links SECONDS RATE NAMESPACE ADDRESS "
@@ -302,6 +324,8 @@ int main(int argc, char **argv)
 	bench.every = USEC_SECOND / strtol(argv[2], NULL, 10);
 	bench.command = argc > 8 ? argv + 8 : NULL;
 	open_all(&bench, argv + 3);
+	if (argc == 11 && strcmp(argv[8], "ask") == 0)
+		prepare_to_ask(&bench, argv[9], argv[10]);
 	bench.begun_at = now();
 	bench.next_at = bench.begun_at;
 	bench.ends_at = bench.begun_at + strtol(argv[1], NULL, 10) * USEC_SECOND;

@@ -78,6 +78,9 @@ begins() {
 # As typed on ann, but for what the shell takes.
 typed() { person=(nsenter --target "$(cat "$world_dir/$1/holder")" --net --mount -- "${as_unit[@]}" env "COLLECTIVE_STATE=$world_dir/$1/state" "COLLECTIVE_RUN=$world_dir/$1/home/run" "$collective" "${@:2}"); }
 
+# What the agent is asked for without a program that has to begin first.
+asked() { person=(ask "$world_dir/$1/home/run" "$2"); }
+
 flow() { "$look" "$1" "$2" "$world-ann" "$ann" "$world-bob" "$bob" -- "${@:3}"; }
 
 is_direct() { knows_without_words "$1" "'$2' in s and s['$2']['path'] == 'direct'"; }
@@ -92,12 +95,12 @@ write_cuts() {
 	cut=(nsenter --target "$(cat "$world_dir/inet/holder")" --net -- nft -f "$world_dir/cut.nft")
 }
 
-# one_round RATE - link, then unlink, beside so many packets a second: when the first of them went directly is `soon`, and `lost` are
+# one_round RATE WISH - link, as typed or asked, then unlink, beside so many packets a second: when the first of them went directly is `soon`, and `lost` are
 # those of `sent` that did not arrive. Who has not come to be direct in that time is later than all others.
 one_round() {
 	local both lost_ab sent_ab lost_ba sent_ba change_ab change_ba ttls
 	know_where_they_are || world_fail 'the hub does not say where they are'
-	typed ann link bob
+	"$2"
 	both=$(flow 3 "$1" "${person[@]}" 2> >(sed "s/^# /# link beside $1 packets\/s, /" >>"$world_dir/lost.log")) || world_fail 'no flow'
 	read -r lost_ab sent_ab lost_ba sent_ba _ _ change_ab change_ba _ _ ttls <<<"$both"
 	[ "$ttls" = '64 64' ] || { echo "# beside $1 packets/s: $both"; at ann why bob | sed 's/^/# /'; }
@@ -110,6 +113,9 @@ one_round() {
 	lost=$((lost + lost_ab + lost_ba)) sent=$((sent + sent_ab + sent_ba))
 	world_wait 5 are_not || world_fail 'the link does not end'
 }
+
+types() { typed ann link bob; }
+asks() { asked ann bob; }
 
 # What a command takes beside that traffic, whatever it is for, in ms.
 command_alone() {
@@ -128,19 +134,19 @@ planned() {
 	hub_rtt=$(rtt ann "$bob")
 	row "first packet ever, by the hub: answered after" "${first:-never} ms" "at once" "${first:-never}" "$(awk -v h="$hub_rtt" 'BEGIN { print 2 * h + 20 }')"
 	for ((i = 0; i < rounds; i++)); do
-		one_round 1000
+		one_round 1000 types
 		[ "$lost" -eq 0 ] || echo "# round $i: first direct after $soon ms" >>"$world_dir/lost.log"
 		all_lost=$((all_lost + lost)) all_sent=$((all_sent + sent))
-		one_round 100
+		one_round 100 asks
 		echo "$soon" >>"$world_dir/direct"
 		command_alone 100
 	done
 	grep -E ' lost |first direct' "$world_dir/lost.log" | head -n 20
 	row "R_hub / R_direct between the two" "$hub_rtt / $direct_rtt ms" "(lines of $delay ms)"
 	bound=$(awk -v h="$hub_rtt" -v d="$direct_rtt" 'BEGIN { printf "%.0f", h + 2 * d + 100 }')
-	row "time to direct, p50 (worst of $rounds), from Enter" "$(middle <"$world_dir/direct") ($(worst <"$world_dir/direct")) ms" "$bound (1500) ms" \
+	row "time to direct, p50 (worst of $rounds), from the wish" "$(middle <"$world_dir/direct") ($(worst <"$world_dir/direct")) ms" "$bound (1500) ms" \
 		"$(middle <"$world_dir/direct")" "$bound" "$(worst <"$world_dir/direct")" 1500
-	row "of which the command itself takes about" "$(awk '{ print $1 * 1000 }' <"$world_dir/alone" | middle) ms" ""
+	row "a command takes beside that" "$(awk '{ print $1 * 1000 }' <"$world_dir/alone" | middle) ms" ""
 	row "lost by $((2 * rounds)) planned switches, 1,000 packets/s each way" "$all_lost of $all_sent" "0" "$all_lost" 0
 }
 
